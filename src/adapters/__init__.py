@@ -1,0 +1,1 @@
+"""Adapters: each implements ports with one outside library, service or wire language."""

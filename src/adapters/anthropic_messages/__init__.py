@@ -1,0 +1,1 @@
+"""The wire language of Anthropic's Messages, as spoken to upstreams."""

@@ -1,0 +1,1 @@
+"""The built-in provider: in-process, deterministic, no network."""

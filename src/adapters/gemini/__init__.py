@@ -1,0 +1,1 @@
+"""The wire language of Gemini's generateContent."""

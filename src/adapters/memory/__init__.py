@@ -1,0 +1,1 @@
+"""The reference adapter of each port, which the tests' fakes are."""

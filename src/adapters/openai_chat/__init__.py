@@ -1,0 +1,1 @@
+"""The wire language of OpenAI's chat completions, as spoken to upstreams."""

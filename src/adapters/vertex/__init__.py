@@ -1,0 +1,1 @@
+"""Claude and Gemini on Vertex AI."""

@@ -1,0 +1,1 @@
+"""Filters: LlmProviders that wrap an LlmProvider."""

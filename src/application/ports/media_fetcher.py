@@ -1,0 +1,17 @@
+"""Fetches an image that a target wants by value."""
+
+from abc import abstractmethod
+from typing import Protocol
+
+from ...domain.conversation import ImageData
+
+
+class MediaFetcher(Protocol):
+    @abstractmethod
+    async def fetch_image(self, url: str) -> ImageData:
+        """Return the image at a public http or https address.
+
+        Raises:
+            InvalidRequest: the address is not public, not there, too large, or no image.
+        """
+        ...

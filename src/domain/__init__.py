@@ -1,0 +1,1 @@
+"""The values modelmux reasons about: conversations, requests, events. Standard library only."""

@@ -1,0 +1,28 @@
+"""Adjustment: one change made so that a target could take a request, and the policy on it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Policy(StrEnum):
+    """What happens when a request asks for what its target cannot do."""
+
+    WARN = "warn"
+    REJECT = "reject"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One change made so that a target could take a request.
+
+    `param` is the member of the caller's request in the caller's spelling; `action` one word for
+    the header (`dropped`, `clamped`, `emulated`, `fetched`, `merged`); `detail` a sentence.
+    """
+
+    param: str
+    action: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.param}={self.action}"

@@ -1,0 +1,151 @@
+"""What a target can do, as data.
+
+Records are refined by model-name pattern. Which model can do what changes monthly: it stands in
+these records and in configuration, never in branches.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+from .conversation import Vendor
+from .dialect import Dialect
+from .effort import Effort
+from .errors import ConfigurationError
+
+
+class Thinking(StrEnum):
+    """How a model is told to think."""
+
+    NONE = "none"
+    BUDGET = "budget"
+    LEVEL = "level"
+    EFFORT = "effort"
+    ADAPTIVE = "adaptive"
+
+
+class Structured(StrEnum):
+    """The strongest promise about the form of the output."""
+
+    NONE = "none"
+    JSON_OBJECT = "json_object"
+    JSON_SCHEMA = "json_schema"
+
+
+class ImageInput(StrEnum):
+    NONE = "none"
+    BYTES = "bytes"
+    URL = "url"
+
+
+ALL_SAMPLING: frozenset[str] = frozenset(
+    {
+        "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop",
+        "logit_bias", "n", "logprobs",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one target can do.
+
+    `sampling` names the sampling fields it takes, in chat completions' spelling. `effort_levels`
+    empty means any; `thinking_off` whether thinking can be switched off. `restrictions` False
+    promises that a request in the target's own dialect needs no look: it is relayed unread.
+    """
+
+    dialects: frozenset[Dialect] = frozenset({Dialect.CHAT_COMPLETIONS})
+    restrictions: bool = False
+    tools: bool = True
+    custom_tools: bool = True
+    tools_only_on_responses: bool = False
+    forced_tool_choice: bool = True
+    parallel_switch: bool = True
+    strict_tools: bool = True
+    structured: Structured = Structured.JSON_SCHEMA
+    structured_with_tools: bool = True
+    thinking: Thinking = Thinking.EFFORT
+    thinking_off: bool = True
+    effort_levels: frozenset[Effort] = frozenset()
+    sampling: frozenset[str] = ALL_SAMPLING
+    max_temperature: float = 2.0
+    max_stop: int | None = None
+    prefill: bool = True
+    image_input: ImageInput = ImageInput.URL
+    audio_input: bool = True
+    file_input: bool = True
+    metadata: bool = True
+    verbosity: bool = True
+    max_output_tokens: int | None = None
+    default_output_tokens: int | None = None
+    refused_schema_keywords: frozenset[str] = frozenset()
+    proofs: Vendor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityRule:
+    """Changes for every model whose name matches `pattern` (shell style, case kept)."""
+
+    pattern: str
+    changes: Mapping[
+        str, Any
+    ]  # Any: field values of Capabilities, checked when the rule is applied
+
+
+def resolve(base: Capabilities, rules: Iterable[CapabilityRule], model: str) -> Capabilities:
+    """Return `base` refined by each rule that matches `model`, in their order."""
+    record = base
+    for rule in rules:
+        if fnmatchcase(model, rule.pattern):
+            record = refine(record, rule.changes)
+    return record
+
+
+def refine(record: Capabilities, changes: Mapping[str, Any]) -> Capabilities:
+    """Return `record` with `changes`, whose values may be plain strings and lists.
+
+    Raises:
+        ConfigurationError: a change names no capability, or its value does not fit.
+    """
+    typed: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in Capabilities.__dataclass_fields__:
+            known = ", ".join(sorted(Capabilities.__dataclass_fields__))
+            raise ConfigurationError(f"there is no capability {name!r}; known are {known}")
+        typed[name] = _typed(name, value, getattr(record, name))
+    return replace(record, **typed)
+
+
+_ELEMENTS: Mapping[str, type[StrEnum] | type[str]] = {
+    "dialects": Dialect,
+    "effort_levels": Effort,
+    "sampling": str,
+    "refused_schema_keywords": str,
+}
+_CHOICES: Mapping[str, type[Enum]] = {
+    "structured": Structured,
+    "thinking": Thinking,
+    "image_input": ImageInput,
+    "proofs": Vendor,
+}
+
+
+def _typed(name: str, value: Any, present: Any) -> Any:
+    try:
+        if name in _ELEMENTS:
+            return frozenset(_ELEMENTS[name](element) for element in value)
+        if name in _CHOICES:
+            return None if value is None and name == "proofs" else _CHOICES[name](value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"capability {name!r} does not take {value!r}: {error}") from error
+    wants_bool = isinstance(present, bool)
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if wants_bool != isinstance(value, bool) or not (wants_bool or numeric or value is None):
+        raise ConfigurationError(
+            f"capability {name!r} does not take {value!r}; "
+            f"it wants {'true or false' if wants_bool else 'a number'}"
+        )
+    return value

@@ -1,0 +1,143 @@
+"""The items of a conversation and their parts, shaped like the Responses API.
+
+A conversation is a flat list of items; chat messages and Anthropic blocks are views of it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    DEVELOPER = "developer"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Vendor(StrEnum):
+    """Who makes, and alone can open, a proof."""
+
+    ANTHROPIC = "anthropic"
+    GOOGLE = "google"
+    OPENAI = "openai"
+    DEEPSEEK = "deepseek"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Opaque bytes a vendor wants back unchanged, on the same item, for the same model.
+
+    `kind` is the vendor's own word for it (`signature`, `redacted_thinking`,
+    `thought_signature`, `reasoning_content`); `value` is the text as it came on the wire.
+    """
+
+    vendor: Vendor
+    model: str
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The model's words for not answering."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUrl:
+    """An image at an address (http, https or gs) that somebody still has to fetch."""
+
+    url: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageData:
+    """An image by value; `data` is base64 text without line breaks."""
+
+    media_type: str
+    data: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A sound by value; `data` is base64 text, `format` is `wav` or `mp3`."""
+
+    data: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileData:
+    """A document by value; `data` is base64 text."""
+
+    media_type: str
+    data: str
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileReference:
+    """A document that only the vendor who keeps it can read."""
+
+    file_id: str
+    filename: str | None = None
+
+
+Part: TypeAlias = Text | Refusal | ImageUrl | ImageData | Audio | FileData | FileReference
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a model thought before the items that follow; stands before them.
+
+    `text` may be empty when only the proof is left (redacted or omitted thinking).
+    """
+
+    text: str
+    proof: Proof | None = None
+
+
+ToolKind: TypeAlias = Literal["function", "custom"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's call of a tool.
+
+    `arguments` is the text the model produced: JSON for a function (empty means `{}`), free
+    text for a custom tool.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    kind: ToolKind = "function"
+    proof: Proof | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The answer to the call with id `call_id`."""
+
+    call_id: str
+    parts: tuple[Part, ...]
+    is_error: bool = False
+
+
+Item: TypeAlias = Message | Reasoning | ToolCall | ToolResult

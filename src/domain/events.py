@@ -1,0 +1,133 @@
+"""StreamEvent: the one shape of a running answer.
+
+Laws: `ResponseStarted` first and `ResponseFinished` last, each once; an index is announced
+(`ToolCallStarted`) before its deltas; an answer that breaks off raises, it never finishes
+quietly. `choice` counts alternative answers to one request (`n`); most have one, number 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from .conversation import Proof, ToolKind
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens in OpenAI's convention: input includes cached ones, output includes reasoning."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """The upstream's id for the answer (may be empty) and the model it says it is."""
+
+    id: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's log probability; `top` the likeliest tokens at its place."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+    top: tuple["TokenLogprob", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+    choice: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """More of the thoughts that are open."""
+
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningFinished:
+    """The open thoughts are complete; `proof` goes back with them, even alone."""
+
+    proof: Proof | None = None
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallStarted:
+    """A call begins; `index` is dense from 0 within its choice."""
+
+    index: int
+    id: str
+    name: str
+    kind: ToolKind = "function"
+    proof: Proof | None = None
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """More of the arguments of call `index`: a fragment of JSON text, not JSON."""
+
+    index: int
+    arguments: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RelayedBytes:
+    """Whole upstream frames (or a whole body) in the caller's own dialect, passed on unread."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFinished:
+    """The answer is whole; `reasons` has one entry a choice, at least one. Usage None: not told."""
+
+    reasons: tuple[FinishReason, ...]
+    usage: Usage | None = None
+
+
+StreamEvent: TypeAlias = (
+    ResponseStarted
+    | TextDelta
+    | RefusalDelta
+    | ReasoningDelta
+    | ReasoningFinished
+    | ToolCallStarted
+    | ToolCallDelta
+    | RelayedBytes
+    | ResponseFinished
+)
+Events: TypeAlias = Sequence[StreamEvent]

@@ -1,0 +1,28 @@
+"""What happened to one request on its way: written by filters, read once when it settles."""
+
+from dataclasses import dataclass, field
+
+from .adjustments import Adjustment
+from .events import FinishReason, Usage
+
+
+@dataclass(slots=True)
+class Journal:
+    """The one mutable companion of a request; every copy of the request shares it.
+
+    `provider`, `model` (the upstream's name), `relayed` and `adjustments` are those of the last
+    attempt: a failover starts them anew. `told` are the adjustments the caller is told of, which
+    a quiet route keeps empty. `outcome` is `finished`, `cut`, `cancelled` or `failed` once the
+    answer is closed; `first_event_at` is the clock's monotonic time.
+    """
+
+    provider: str = ""
+    model: str = ""
+    attempts: int = 0
+    relayed: bool = False
+    adjustments: list[Adjustment] = field(default_factory=list[Adjustment])
+    told: list[Adjustment] = field(default_factory=list[Adjustment])
+    reasons: tuple[FinishReason, ...] = ()
+    usage: Usage | None = None
+    first_event_at: float | None = None
+    outcome: str = ""

@@ -1,0 +1,132 @@
+"""What is asked of a model, free of any dialect."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+from .adjustments import Policy
+from .capabilities import Capabilities
+from .conversation import Item
+from .deferred import Deferred
+from .dialect import Dialect
+from .effort import Effort
+from .journal import Journal
+from .json_values import JsonObject
+from .tools import AUTO, ToolChoice, ToolDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. None and empty mean: the model's own default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    logit_bias: Mapping[str, float] | None = None
+    candidates: int = 1
+    logprobs: bool = False
+    top_logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """Any text."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """Text that is one JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaText:
+    """Text that is JSON valid for `schema`."""
+
+    name: str
+    schema: JsonObject
+    strict: bool | None = None
+    description: str | None = None
+
+
+OutputFormat: TypeAlias = PlainText | JsonText | SchemaText
+
+
+DEFAULT_SAMPLING = Sampling()
+PLAIN_TEXT = PlainText()
+NO_EXTRAS: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The content of one request: the conversation so far and what is wanted next.
+
+    `effort` None leaves thinking to the model's default. `reasoning_text` asks that thoughts be
+    told where the vendor hides them by default. `extras` are top-level members of the caller's
+    body that have no name here, each value an opaque JSON text in the form the entrypoint's
+    decoder kept; they go to upstreams of the caller's own dialect and to no other.
+    """
+
+    items: tuple[Item, ...]
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: ToolChoice = AUTO
+    parallel_tool_calls: bool | None = None
+    sampling: Sampling = DEFAULT_SAMPLING
+    max_output_tokens: int | None = None
+    output_format: OutputFormat = PLAIN_TEXT
+    effort: Effort | None = None
+    reasoning_text: bool = True
+    verbosity: str | None = None
+    service_tier: str | None = None
+    metadata: Mapping[str, str] | None = None
+    user: str | None = None
+    extras: Mapping[str, object] = NO_EXTRAS
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """The caller's own body, to be relayed to an upstream of the same language.
+
+    `members` are the top-level members in their order; each value is an opaque JSON text in the
+    form the entrypoint's decoder kept (it encodes as the bytes it came with).
+    """
+
+    dialect: Dialect
+    members: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the tenant owns whatever is kept, the key id is for people."""
+
+    tenant: str
+    key_id: str | None = None
+
+
+ANY_CAPABILITIES = Capabilities()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One request on its way through the house.
+
+    `model` is the name the client used until planning, and the upstream's name for it after;
+    `capabilities` and `policy` are the planned target's. Reading `content` keeps the relay lane
+    open; a filter that changes the content, or has to understand the answer, passes the request
+    on with `verbatim=None`. `include_usage` says whether a streaming caller wants usage told;
+    relayed streams are trimmed by it.
+    """
+
+    model: str
+    dialect: Dialect
+    stream: bool
+    content: Deferred[Generation]
+    caller: Caller
+    verbatim: Verbatim | None = None
+    include_usage: bool = False
+    capabilities: Capabilities = ANY_CAPABILITIES
+    policy: Policy = Policy.WARN
+    journal: Journal = field(default_factory=Journal)

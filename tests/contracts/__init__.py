@@ -1,0 +1,1 @@
+"""The laws of each port, as abstract test classes."""
