@@ -55,6 +55,7 @@ class Capabilities:
     `sampling` names the sampling fields it takes, in chat completions' spelling. `effort_levels`
     empty means any; `thinking_off` whether thinking can be switched off. `restrictions` False
     promises that a request in the target's own dialect needs no look: it is relayed unread.
+    `json_object` is the mode without a schema, which some have not though they take schemas.
     """
 
     dialects: frozenset[Dialect] = frozenset({Dialect.CHAT_COMPLETIONS})
@@ -66,6 +67,7 @@ class Capabilities:
     parallel_switch: bool = True
     strict_tools: bool = True
     structured: Structured = Structured.JSON_SCHEMA
+    json_object: bool = True
     structured_with_tools: bool = True
     thinking: Thinking = Thinking.EFFORT
     thinking_off: bool = True

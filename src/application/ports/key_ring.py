@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key as we keep it: never its text. `id` is short and for people; times are epoch seconds."""
+    """A key as we keep it, never its text; `id` is for people, times are epoch seconds."""
 
     id: str
     name: str

@@ -10,7 +10,7 @@ from ...domain.conversation import Proof, Reasoning
 
 @dataclass(frozen=True, slots=True)
 class ProofKey:
-    """Whose and which: `call_id` is a tool call's id, or `text:` and the SHA-256 of a message."""
+    """Whose and which: `call_id` is a tool call's id."""
 
     tenant: str
     call_id: str

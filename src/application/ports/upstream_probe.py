@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """`detail` says what was tried and seen; `models` is what the upstream lists, if it lists any."""
+    """`detail` says what was tried and seen; `models` is what the upstream lists, if any."""
 
     healthy: bool
     detail: str

@@ -1,0 +1,55 @@
+"""Failover: tries the targets of a plan in their order until one begins to answer."""
+
+from dataclasses import dataclass, replace
+
+from ...domain.errors import (
+    ModelmuxError,
+    ProviderError,
+    QuotaExhausted,
+    TooManyWaiting,
+    UnsupportedFeature,
+    UpstreamAuthFailed,
+)
+from ...domain.request import GenerationRequest
+from ..planning import Plan
+from ..ports import Answer, LlmProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Failover(LlmProvider):
+    """Answers through the first target of `plan` that can and does.
+
+    When none does, the last upstream failure is raised; when no upstream was reached because
+    none can say the request, the first refusal is.
+    """
+
+    plan: Plan
+
+    async def open(self, request: GenerationRequest) -> Answer:
+        refusal: UnsupportedFeature | None = None
+        failure: ModelmuxError | None = None
+        journal = request.journal
+        for target in self.plan.targets:
+            journal.adjustments.clear()
+            journal.told.clear()
+            journal.relayed = False
+            aimed = replace(
+                request,
+                model=target.model,
+                capabilities=target.capabilities,
+                policy=self.plan.policy,
+            )
+            try:
+                return await target.provider.llm.open(aimed)
+            except UnsupportedFeature as error:
+                refusal = refusal or error
+            except (ProviderError, TooManyWaiting) as error:
+                if not _another_may_do(error):
+                    raise
+                failure = error
+        raise failure or refusal or ValueError("a plan has at least one target")
+
+
+def _another_may_do(error: ModelmuxError) -> bool:
+    """Whether the trouble is this target's own and not the request's."""
+    return error.retryable or isinstance(error, UpstreamAuthFailed | QuotaExhausted)

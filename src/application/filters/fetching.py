@@ -1,0 +1,67 @@
+"""Fetching: gets the images that a caller gave by address for a target that wants bytes."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ...domain.adjustments import Adjustment
+from ...domain.capabilities import ImageInput
+from ...domain.conversation import ImageData, ImageUrl, Item, Message, Part, ToolResult
+from ...domain.deferred import Deferred
+from ...domain.errors import InvalidRequest
+from ...domain.request import Generation, GenerationRequest
+from ..ports import Answer, LlmProvider, MediaFetcher
+from .adjusting import record, relays
+
+_MOST_IMAGES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching(LlmProvider):
+    inner: LlmProvider
+    fetcher: MediaFetcher
+
+    async def open(self, request: GenerationRequest) -> Answer:
+        if relays(request) or request.capabilities.image_input is not ImageInput.BYTES:
+            return await self.inner.open(request)
+        content = request.content.get()
+        urls = tuple(dict.fromkeys(part.url for part in _images(content)))
+        if not urls:
+            return await self.inner.open(request)
+        if len(urls) > _MOST_IMAGES:
+            raise InvalidRequest(
+                f"At most {_MOST_IMAGES} images by URL can be fetched for this model.",
+                param="messages",
+            )
+        record(
+            request,
+            [Adjustment("messages.image_url", "fetched", f"{len(urls)} fetched for the model")],
+        )
+        async with asyncio.TaskGroup() as group:
+            tasks = {url: group.create_task(self._fetch(url)) for url in urls}
+        fetched = {url: task.result() for url, task in tasks.items()}
+        content = replace(content, items=tuple(_with(item, fetched) for item in content.items))
+        return await self.inner.open(replace(request, content=Deferred.of(content), verbatim=None))
+
+    async def _fetch(self, url: str) -> ImageData:
+        return await self.fetcher.fetch_image(url)
+
+
+def _images(content: Generation) -> list[ImageUrl]:
+    return [
+        part
+        for item in content.items
+        if isinstance(item, Message | ToolResult)
+        for part in item.parts
+        if isinstance(part, ImageUrl)
+    ]
+
+
+def _with(item: Item, fetched: Mapping[str, ImageData]) -> Item:
+    if not isinstance(item, Message | ToolResult):
+        return item
+    parts: tuple[Part, ...] = tuple(
+        replace(fetched[part.url], detail=part.detail) if isinstance(part, ImageUrl) else part
+        for part in item.parts
+    )
+    return replace(item, parts=parts)

@@ -1,0 +1,52 @@
+"""Retrying: asks one target again, before its first event, when a moment may mend it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...domain.errors import ProviderError, UpstreamTimeout
+from ...domain.request import GenerationRequest
+from ..ports import Answer, Clock, LlmProvider
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """`retries` further attempts after the first, spaced by exponential back-off with full jitter.
+
+    An upstream that asks for more than `longest_wait_s` is not waited for: the caller, or the
+    next target, does better.
+    """
+
+    retries: int = 2
+    first_wait_s: float = 0.25
+    longest_wait_s: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying(LlmProvider):
+    """`jitter` gives a number from 0 up to 1 at each call."""
+
+    inner: LlmProvider
+    clock: Clock
+    jitter: Callable[[], float]
+    policy: RetryPolicy = RetryPolicy()
+
+    async def open(self, request: GenerationRequest) -> Answer:
+        for attempt in range(self.policy.retries):
+            try:
+                return await self.inner.open(request)
+            except ProviderError as error:
+                wait_s = self._wait_s(error, attempt)
+                if wait_s is None:
+                    raise
+            await self.clock.sleep(wait_s)
+        return await self.inner.open(request)
+
+    def _wait_s(self, error: ProviderError, attempt: int) -> float | None:
+        """Return how long to wait before the next attempt, None for no further one."""
+        if not error.retryable or (isinstance(error, UpstreamTimeout) and error.phase != "connect"):
+            # A target that was silent for minutes would be asked to be silent again.
+            return None
+        longest = self.policy.longest_wait_s
+        if error.retry_after_s is not None:
+            return error.retry_after_s if error.retry_after_s <= longest else None
+        return min(self.policy.first_wait_s * 2.0**attempt, longest) * self.jitter()

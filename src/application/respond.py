@@ -1,0 +1,64 @@
+"""Use case: answer a request, streamed or whole, through the targets its model name stands for."""
+
+from asyncio import CancelledError
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..domain.errors import ModelmuxError
+from ..domain.events import ResponseFinished, StreamEvent
+from ..domain.journal import Journal
+from ..domain.request import GenerationRequest
+from .filters.answer import WrappedAnswer
+from .filters.failover import Failover
+from .planning import Planner
+from .ports import Answer, Clock, LlmProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Respond(LlmProvider):
+    """Plans, opens the first target that answers, and settles the journal at the end."""
+
+    planner: Planner
+    clock: Clock
+
+    async def open(self, request: GenerationRequest) -> Answer:
+        """Start the answer to a request whose model is the name the client used.
+
+        Raises:
+            ModelNotFound: nothing stands behind the name.
+            UnsupportedFeature: no target can say the request.
+            ProviderError: no target began to answer.
+        """
+        journal = request.journal
+        journal.outcome = "failed"
+        plan = self.planner.plan(request.model)
+        try:
+            answer = await Failover(plan).open(request)
+        except CancelledError:
+            journal.outcome = "cancelled"
+            raise
+        journal.outcome = "cancelled"  # until its end is seen
+        journal.first_event_at = self.clock.monotonic()
+        return _SettlingAnswer(answer, journal)
+
+
+class _SettlingAnswer(WrappedAnswer):
+    """Writes into the journal how the answer ended and what it used."""
+
+    __slots__ = ("_journal",)
+
+    def __init__(self, inner: Answer, journal: Journal) -> None:
+        super().__init__(inner)
+        self._journal = journal
+
+    async def read(self) -> Sequence[StreamEvent]:
+        try:
+            events = await self._inner.read()
+        except ModelmuxError:
+            self._journal.outcome = "cut"
+            raise
+        if events and isinstance(last := events[-1], ResponseFinished):
+            self._journal.outcome = "finished"
+            self._journal.usage = last.usage
+            self._journal.reasons = last.reasons
+        return events

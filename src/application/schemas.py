@@ -1,0 +1,33 @@
+"""JSON Schemas made simpler for providers that refuse some keywords."""
+
+from collections.abc import Collection
+
+from ..domain.json_values import JsonObject, JsonValue
+
+# Members whose keys are names chosen by the schema's author, not keywords.
+_NAME_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
+# Members whose values are data, not schemas.
+_DATA = frozenset({"const", "enum", "default", "examples", "required"})
+
+
+def without_keywords(schema: JsonObject, refused: Collection[str], dropped: set[str]) -> JsonObject:
+    """Return `schema` without the `refused` keywords at any depth; note them in `dropped`."""
+    kept: JsonObject = {}
+    for key, value in schema.items():
+        if key in refused:
+            dropped.add(key)
+        elif key in _NAME_MAPS and isinstance(value, dict):
+            kept[key] = {name: _simpler(inner, refused, dropped) for name, inner in value.items()}
+        elif key in _DATA:
+            kept[key] = value
+        else:
+            kept[key] = _simpler(value, refused, dropped)
+    return kept
+
+
+def _simpler(value: JsonValue, refused: Collection[str], dropped: set[str]) -> JsonValue:
+    if isinstance(value, dict):
+        return without_keywords(value, refused, dropped)
+    if isinstance(value, list):
+        return [_simpler(inner, refused, dropped) for inner in value]
+    return value
