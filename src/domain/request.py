@@ -83,7 +83,7 @@ class Generation:
     service_tier: str | None = None
     metadata: Mapping[str, str] | None = None
     user: str | None = None
-    extras: Mapping[str, object] = NO_EXTRAS
+    extras: Mapping[str, object] = field(default_factory=lambda: NO_EXTRAS)
 
 
 @dataclass(frozen=True, slots=True)
