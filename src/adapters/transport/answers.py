@@ -1,0 +1,327 @@
+"""From a call to a running answer: the way all provider adapters share.
+
+A stream's events are passed on as they come; a whole answer is the same few events at once. The
+law held here: what ends without `ResponseFinished` raises. Before the first event everything is
+still retryable, so a cut there is `UpstreamUnreachable`, or `ProviderProtocolBroken` if the body
+ended in good order but said nothing; after it, it is `StreamCut`.
+"""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from ...application.ports import Answer
+from ...domain.errors import (
+    ProviderError,
+    ProviderProtocolBroken,
+    StreamCut,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from ...domain.events import ResponseFinished, StreamEvent
+from .client import HttpCall, HttpClient, HttpReply
+from .sse import ProgressMeter, SseDecoder, SseFrame
+
+_MAX_ERROR_BYTES = 64 * 1024
+
+
+class StreamDecoder(Protocol):
+    """A language's reading of one stream; see `WireLanguage.stream_decoder`."""
+
+    @abstractmethod
+    def feed(self, frames: Sequence[SseFrame]) -> list[StreamEvent]:
+        """Return the events of `frames`; `ResponseFinished` as soon as the answer is whole.
+
+        Raises:
+            ProviderError: a frame is an error, or not the language.
+        """
+        ...
+
+    @abstractmethod
+    def close(self) -> list[StreamEvent]:
+        """Return the last events, now that the body has ended.
+
+        Raises:
+            StreamCut: something came, but not the finish.
+            ProviderProtocolBroken: nothing came.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """What came instead of an answer; `status` is 2xx where the error hides in a good reply."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WireLanguage:
+    """What `open_answer` needs to know of a language: three pure functions."""
+
+    decode_whole: Callable[[bytes], list[StreamEvent]]
+    stream_decoder: Callable[[], StreamDecoder]
+    decode_error: Callable[[ErrorReply], ProviderError]
+
+
+class Relay(Protocol):
+    """Passes a body on in the caller's own dialect, reading usage and finish in passing."""
+
+    @abstractmethod
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """Return whole frames as `RelayedBytes`, with the events that mark start and finish.
+
+        Raises:
+            ProviderError: a frame is an error.
+        """
+        ...
+
+    @abstractmethod
+    def close(self) -> list[StreamEvent]:
+        """Return the last events, now that the body has ended; raises as `StreamDecoder.close`."""
+        ...
+
+    @abstractmethod
+    def whole(self, body: bytes) -> list[StreamEvent]:
+        """Return the events of a whole answer.
+
+        Raises:
+            ProviderProtocolBroken: it is none.
+        """
+        ...
+
+    @abstractmethod
+    def decode_error(self, reply: ErrorReply) -> ProviderError: ...
+
+
+class _Reader(Protocol):
+    """Turns the bytes of a stream into events."""
+
+    @abstractmethod
+    def feed(self, data: bytes) -> list[StreamEvent]: ...
+
+    @abstractmethod
+    def close(self) -> list[StreamEvent]: ...
+
+
+class _FrameReader(_Reader):
+    """Frames first, then the language."""
+
+    __slots__ = ("_decoder", "_frames")
+
+    def __init__(self, decoder: StreamDecoder, max_event_bytes: int) -> None:
+        self._decoder = decoder
+        self._frames = SseDecoder(max_event_bytes)
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        frames = self._frames.feed(data)
+        return self._decoder.feed(frames) if frames else []
+
+    def close(self) -> list[StreamEvent]:
+        frames = self._frames.flush()
+        if not frames:
+            return self._decoder.close()
+        try:
+            events = self._decoder.feed(frames)
+        except ProviderProtocolBroken as error:
+            raise StreamCut("The upstream's answer broke off inside an event.") from error
+        if events and type(events[-1]) is ResponseFinished:
+            return events
+        return [*events, *self._decoder.close()]
+
+
+async def open_answer(
+    client: HttpClient, call: HttpCall, language: WireLanguage, *, stream: bool
+) -> Answer:
+    """Send `call` and return its answer, once the first events are there.
+
+    Raises:
+        ProviderError: any failure before the first event, with the provider's name on it.
+        TooManyWaiting: no slot in time.
+    """
+    return await _open(
+        client,
+        call,
+        stream=stream,
+        reader=lambda: _FrameReader(language.stream_decoder(), client.settings.max_event_bytes),
+        whole=language.decode_whole,
+        decode_error=language.decode_error,
+    )
+
+
+async def open_relay(client: HttpClient, call: HttpCall, relay: Relay, *, stream: bool) -> Answer:
+    """`open_answer` for a body that is passed on; `relay` is for this call alone."""
+    return await _open(
+        client,
+        call,
+        stream=stream,
+        reader=lambda: relay,
+        whole=relay.whole,
+        decode_error=relay.decode_error,
+    )
+
+
+async def _open(
+    client: HttpClient,
+    call: HttpCall,
+    *,
+    stream: bool,
+    reader: Callable[[], _Reader],
+    whole: Callable[[bytes], list[StreamEvent]],
+    decode_error: Callable[[ErrorReply], ProviderError],
+) -> Answer:
+    reply = await client.send(call)
+    try:
+        headers = reply.headers
+        if not 200 <= reply.status < 300:
+            raise decode_error(ErrorReply(reply.status, headers, await _read_error(reply)))
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if "html" in media_type:
+            raise ProviderProtocolBroken("The upstream answered with a web page.")
+        if stream and not media_type.endswith("json"):
+            answer = StreamAnswer(client, reply, reader())
+            await answer.begin()
+            return answer
+        if media_type == "text/event-stream":
+            raise ProviderProtocolBroken("The upstream streams what was asked for whole.")
+        body = await reply.read_all(client.settings.max_body_bytes)
+        if not body.strip():
+            raise ProviderProtocolBroken("The upstream's answer is empty.")
+        if is_error_body(body):
+            raise decode_error(ErrorReply(reply.status, headers, body[:_MAX_ERROR_BYTES]))
+        return WholeAnswer(whole(body))
+    except ProviderError as error:
+        error.provider = client.provider
+        await reply.aclose()
+        if isinstance(error, StreamCut):
+            raise UpstreamUnreachable(
+                "The connection to the upstream was lost before its answer.",
+                provider=client.provider,
+                detail=error.detail,
+            ) from error
+        raise
+    except BaseException:
+        await reply.aclose()
+        raise
+
+
+async def _read_error(reply: HttpReply) -> bytes:
+    """Return what can be had of an error's body: a status without it is still worth telling."""
+    if "content-encoding" in reply.headers:
+        return b""
+    try:
+        return await reply.read_all(_MAX_ERROR_BYTES)
+    except ProviderError:
+        return b""
+
+
+class _MaybeError(msgspec.Struct):
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode_maybe_error = msgspec.json.Decoder(_MaybeError | list[_MaybeError]).decode
+
+
+def is_error_body(body: bytes) -> bool:
+    """Return whether a JSON body is an error: `{"error": ...}`, or Google's list of one."""
+    if b'"error"' not in body:
+        return False
+    try:
+        found = _decode_maybe_error(body)
+    except msgspec.DecodeError:
+        return False
+    for one in found if isinstance(found, list) else (found,):
+        if one.error is not msgspec.UNSET and bytes(one.error) != b"null":
+            return True
+    return False
+
+
+class WholeAnswer(Answer):
+    """An answer that is all there; its connection is free already."""
+
+    __slots__ = ("_events",)
+
+    def __init__(self, events: Sequence[StreamEvent]) -> None:
+        self._events = events
+
+    async def read(self) -> Sequence[StreamEvent]:
+        events = self._events
+        self._events = ()
+        return events
+
+    async def aclose(self) -> None:
+        self._events = ()
+
+
+class StreamAnswer(Answer):
+    """An answer that is still coming."""
+
+    __slots__ = ("_began", "_client", "_finished", "_first", "_progress", "_reader", "_reply")
+
+    def __init__(self, client: HttpClient, reply: HttpReply, reader: _Reader) -> None:
+        self._client = client
+        self._reply = reply
+        self._reader = reader
+        self._progress = ProgressMeter()
+        self._first: Sequence[StreamEvent] = ()
+        self._finished = False
+        self._began = False
+
+    async def begin(self) -> None:
+        """Wait for the first events."""
+        self._first = await self.read()
+
+    async def read(self) -> Sequence[StreamEvent]:
+        first = self._first
+        if first:
+            self._first = ()
+            return first
+        if self._finished:
+            return ()
+        try:
+            events = await self._next()
+        except ProviderError as error:
+            error.provider = self._client.provider
+            await self._reply.aclose()
+            raise
+        self._began = True
+        if type(events[-1]) is ResponseFinished:
+            self._finished = True
+            self._reply.let_end()
+        return events
+
+    async def _next(self) -> Sequence[StreamEvent]:
+        reply = self._reply
+        feed = self._reader.feed
+        moves = self._progress.feed
+        data = await reply.read()
+        deadline: float | None = None
+        while data:
+            events = feed(data)
+            if events:
+                moves(data)
+                return events
+            # A keep-alive comment must not hold a dead answer open: only frames move the deadline.
+            now = asyncio.get_running_loop().time()
+            if moves(data) or deadline is None:
+                deadline = now + self._client.settings.idle_timeout_s
+            elif now >= deadline:
+                raise UpstreamTimeout("The upstream sent nothing but comments.", phase="idle")
+            data = await reply.read_before(deadline)
+        events = self._reader.close()
+        if not events or type(events[-1]) is not ResponseFinished:
+            if self._began:
+                raise StreamCut("The upstream's answer ended before it was finished.")
+            raise ProviderProtocolBroken("The upstream's answer is empty.")
+        return events
+
+    async def aclose(self) -> None:
+        self._first = ()
+        self._finished = True
+        await self._reply.aclose()
