@@ -1,0 +1,22 @@
+"""Images that were there all along."""
+
+from collections.abc import Mapping
+
+from ...application.ports import MediaFetcher
+from ...domain.conversation import ImageData
+from ...domain.errors import InvalidRequest
+
+
+class MemoryMediaFetcher(MediaFetcher):
+    """Serves `images` by address; `fetched` keeps what was asked for."""
+
+    def __init__(self, images: Mapping[str, ImageData]) -> None:
+        self._images = images
+        self.fetched: list[str] = []
+
+    async def fetch_image(self, url: str) -> ImageData:
+        self.fetched.append(url)
+        image = self._images.get(url)
+        if image is None:
+            raise InvalidRequest("The image could not be fetched from its address.")
+        return image
