@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Deferred(Generic[T]):
@@ -15,9 +16,10 @@ class Deferred(Generic[T]):
         self._make: Callable[[], T] | None = make
         self._value: T | None = None
 
-    @classmethod
-    def of(cls, value: T) -> "Deferred[T]":
-        return cls(lambda: value)
+    @staticmethod
+    def of(value: V) -> "Deferred[V]":
+        """Return one whose value is there already."""
+        return Deferred(lambda: value)
 
     def get(self) -> T:
         """Return the value; whatever `make` raises is raised at every call."""

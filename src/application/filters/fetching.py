@@ -1,7 +1,7 @@
 """Fetching: gets the images that a caller gave by address for a target that wants bytes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...domain.adjustments import Adjustment
@@ -37,11 +37,17 @@ class Fetching(LlmProvider):
             request,
             [Adjustment("messages.image_url", "fetched", f"{len(urls)} fetched for the model")],
         )
-        async with asyncio.TaskGroup() as group:
-            tasks = {url: group.create_task(self._fetch(url)) for url in urls}
-        fetched = {url: task.result() for url, task in tasks.items()}
+        fetched = await self._fetch_all(urls)
         content = replace(content, items=tuple(_with(item, fetched) for item in content.items))
         return await self.inner.open(replace(request, content=Deferred.of(content), verbatim=None))
+
+    async def _fetch_all(self, urls: Iterable[str]) -> dict[str, ImageData]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {url: group.create_task(self._fetch(url)) for url in urls}
+        except* InvalidRequest as failed:
+            raise failed.exceptions[0] from None
+        return {url: task.result() for url, task in tasks.items()}
 
     async def _fetch(self, url: str) -> ImageData:
         return await self.fetcher.fetch_image(url)
