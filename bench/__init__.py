@@ -1,0 +1,1 @@
+"""Measures what modelmux costs: `make bench`."""

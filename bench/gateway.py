@@ -1,0 +1,151 @@
+"""The gateway under test and the stub behind it, as processes."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .load import Job, Result
+from .payloads import CLAUDE, GATEWAY_KEY, MODEL
+from .processes import BenchFailed, free_port, running, wait_until_ready
+
+GATEWAY = (sys.executable, "-m", "modelmux.entrypoints.cli.main")
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Stub:
+    port: int
+
+    def set_pace(self, *, chunks: int, interval_ms: float) -> None:
+        """Let the next streams have `chunks` chunks, `interval_ms` apart."""
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/pace?chunks={chunks}&ms={interval_ms}", method="PUT"
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            answer.read()
+
+
+@dataclass(frozen=True)
+class Gateway:
+    port: int
+    pid: int
+
+
+@contextmanager
+def stub() -> Generator[Stub, None, None]:
+    """Run the upstream stub."""
+    with running([sys.executable, "-m", "bench.upstream"], folder=ROOT) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise BenchFailed("the upstream stub did not start")
+        yield Stub(int(line))
+
+
+@contextmanager
+def gateway(upstream: Stub, folder: Path) -> Generator[Gateway, None, None]:
+    """Run the gateway with key check, log lines and metrics on; ready when the block begins."""
+    port, log = free_port(), folder / "gateway.log"
+    config = folder / "bench.toml"
+    config.write_text(_configuration(port, upstream.port, folder))
+    with running(
+        [*GATEWAY, "serve", "--config", str(config)],
+        environment={
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(folder),
+            "MODELMUX_API_KEY": GATEWAY_KEY,
+        },
+        folder=folder,
+        output=log,
+    ) as process:
+        wait_until_ready(port, process, log)
+        yield Gateway(port, process.pid)
+
+
+def drive(job: Job) -> Result:
+    """Run one job in a process of its own.
+
+    Raises:
+        BenchFailed: an answer was wrong or missing; a figure with errors in it is none.
+    """
+    finished = subprocess.run(
+        [sys.executable, "-m", "bench.load"],
+        input=json.dumps(asdict(job)),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=job.seconds + 45,
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise BenchFailed(f"the load generator ended early:\n{finished.stderr[-1500:]}")
+    result = Result(**json.loads(finished.stdout))
+    if result.errors:
+        raise BenchFailed(f"{result.errors} wrong or missing answers; the last: {result.note}")
+    return result
+
+
+def prepare_credentials(folder: Path, token_port: int) -> Path:
+    """Write a service account of nobody, whose token endpoint is the stub."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path = folder / "service-account.json"
+    path.write_text(
+        json.dumps(
+            {
+                "type": "service_account",
+                "project_id": "bench",
+                "private_key_id": "bench",
+                "private_key": key.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                ).decode(),
+                "client_email": "bench@bench.invalid",
+                "client_id": "1",
+                "token_uri": f"http://127.0.0.1:{token_port}/token",
+            }
+        )
+    )
+    return path
+
+
+def _configuration(port: int, upstream_port: int, folder: Path) -> str:
+    credentials = prepare_credentials(folder, upstream_port)
+    return f"""
+[server]
+host = "127.0.0.1"
+port = {port}
+
+[log]
+format = "json"
+
+[storage]
+path = "{folder / "bench.db"}"
+
+[[providers]]
+name = "relay"
+type = "openai_compat"
+base_url = "http://127.0.0.1:{upstream_port}/v1"
+api_key = "bench-upstream-key-not-secret"
+models = ["{MODEL}"]
+max_connections = 2000
+
+[[providers]]
+name = "vertex"
+type = "vertex"
+base_url = "http://127.0.0.1:{upstream_port}"
+project = "bench"
+region = "global"
+credentials_file = "{credentials}"
+models = ["{CLAUDE}"]
+max_connections = 2000
+"""
