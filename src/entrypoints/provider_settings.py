@@ -1,0 +1,112 @@
+"""How a provider is written in the configuration: one struct for each type.
+
+A key that has no meaning for a type cannot be written for it.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from ..domain.secret import Secret
+
+Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
+Count: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+class ProviderBase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    """What every provider has. `name` empty means: called like its type.
+
+    `models` makes each a name clients may use; empty means whatever the provider serves.
+    `capabilities` are changes to the records of its models, by model-name pattern.
+    """
+
+    name: str = ""
+    models: tuple[str, ...] = ()
+    capabilities: Mapping[str, Mapping[str, Any]] = {}  # Any: checked against the domain's record
+
+
+class NetworkProvider(ProviderBase, frozen=True):
+    """What every provider has that is reached over HTTP."""
+
+    headers: Mapping[str, Secret] = {}
+    connect_timeout_s: Seconds = 5.0
+    first_byte_timeout_s: Seconds = 120.0
+    idle_timeout_s: Seconds = 120.0
+    total_timeout_s: Seconds = 3600.0
+    max_connections: Count = 512
+    max_waiting: Annotated[int, Meta(ge=0)] = 2048
+    wait_timeout_s: Seconds = 10.0
+    ca_file: str | None = None
+    verify_tls: bool = True
+    trust_env_proxy: bool = True
+
+
+class OpenAiCompatProvider(NetworkProvider, frozen=True, tag="openai_compat"):
+    """Any server that speaks OpenAI's chat completions.
+
+    `preset` names a known service and gives the rest its defaults. `auth_header` None sends the
+    key as `Authorization: Bearer`, a name sends it bare in a header of that name.
+    """
+
+    preset: str | None = None
+    base_url: str | None = None
+    api_key: Secret | None = None
+    auth_header: str | None = None
+
+
+class VllmProvider(NetworkProvider, frozen=True, tag="vllm"):
+    base_url: str = "http://127.0.0.1:8000/v1"
+    api_key: Secret | None = None
+
+
+class VertexProvider(NetworkProvider, frozen=True, tag="vertex"):
+    """Claude and Gemini on Vertex AI; project, region and credentials are found if not given."""
+
+    project: str | None = None
+    region: str | None = None
+    credentials_file: str | None = None
+    impersonate: str | None = None
+    quota_project: str | None = None
+    base_url: str | None = None
+    anthropic_version: str = "vertex-2023-10-16"
+
+
+class AzureProvider(NetworkProvider, frozen=True, kw_only=True, tag="azure"):
+    """Azure OpenAI: a key, an Entra application, or the managed identity of the machine.
+
+    Without `api_version` the v1 path is used. `deployments` maps model names to deployments;
+    what it does not name is taken as a deployment's name.
+    """
+
+    base_url: str
+    api_key: Secret | None = None
+    api_version: str | None = None
+    deployments: Mapping[str, str] = {}
+    tenant_id: str | None = None
+    client_id: str | None = None
+    client_secret: Secret | None = None
+    managed_identity: bool = False
+    scope: str | None = None
+
+
+class DemoProvider(ProviderBase, frozen=True, tag="demo"):
+    """The built-in provider: answers to the model name `demo` alone."""
+
+    pace_s: Annotated[float, Meta(ge=0, le=10)] = 0.0
+
+
+ProviderSettings: TypeAlias = (
+    OpenAiCompatProvider | VllmProvider | VertexProvider | AzureProvider | DemoProvider
+)
+PROVIDER_TYPES: Mapping[str, type[ProviderSettings]] = {
+    "openai_compat": OpenAiCompatProvider,
+    "vllm": VllmProvider,
+    "vertex": VertexProvider,
+    "azure": AzureProvider,
+    "demo": DemoProvider,
+}
+TYPE_ALIASES: Mapping[str, Literal["openai_compat", "azure"]] = {
+    "openai_compatible": "openai_compat",
+    "azure_openai": "azure",
+}

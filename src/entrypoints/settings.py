@@ -1,0 +1,114 @@
+"""The configuration as one frozen value: what `settings_file` makes of file and environment."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, structs
+
+from ..domain.adjustments import Policy
+from ..domain.secret import Secret
+from .provider_settings import Count, OpenAiCompatProvider, ProviderSettings, Seconds
+
+DEFAULT_PORT = 3000
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file; a key it does not know is an error."""
+
+
+class ServerSettings(Section, frozen=True):
+    """`port` 0 takes any free one. `trusted_proxies` are those whose forwarded headers count."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = DEFAULT_PORT
+    max_body_bytes: Count = 32 * 2**20
+    max_header_bytes: Count = 64 * 2**10
+    header_timeout_s: Seconds = 10.0
+    body_timeout_s: Seconds = 60.0
+    keep_alive_s: Seconds = 75.0
+    max_connections: Count = 10_000
+    drain_grace_s: Annotated[float, Meta(ge=0)] = 30.0
+    trusted_proxies: tuple[str, ...] = ()
+
+
+class LogSettings(Section, frozen=True):
+    """`auto` is pretty on a terminal and JSON elsewhere."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "pretty"] = "auto"
+
+
+class StorageSettings(Section, frozen=True):
+    """`path` None is the user's data folder; `:memory:` keeps nothing."""
+
+    path: str | None = None
+    proof_days: Annotated[float, Meta(gt=0)] = 30.0
+
+
+class RoutingSettings(Section, frozen=True):
+    """`policy` is for every model that has no route of its own."""
+
+    policy: Policy = Policy.WARN
+
+
+class RetrySettings(Section, frozen=True):
+    """`attempts` counts the first one; the wait between two doubles each time and is jittered."""
+
+    attempts: Annotated[int, Meta(ge=1, le=20)] = 3
+    first_wait_s: Seconds = 0.25
+    longest_wait_s: Seconds = 8.0
+
+
+class TargetSettings(Section, frozen=True):
+    provider: str
+    model: str
+    capabilities: Mapping[str, Any] = {}  # Any: checked against the domain's record
+
+
+class RouteSettings(Section, frozen=True):
+    """A name clients use, and the targets behind it in the order they are tried."""
+
+    model: str
+    targets: Annotated[tuple[TargetSettings, ...], Meta(min_length=1)]
+    aliases: tuple[str, ...] = ()
+    policy: Policy = Policy.WARN
+
+
+class KeySettings(Section, frozen=True):
+    """A key callers show: its SHA-256, or a reference to where its text is kept."""
+
+    name: str
+    tenant: str = "default"
+    hash: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")] | None = None
+    key: Secret | None = None
+
+
+class Settings(Section, frozen=True):
+    """Everything. `provider` is the short form of a single `[[providers]]`."""
+
+    server: ServerSettings = ServerSettings()
+    log: LogSettings = LogSettings()
+    storage: StorageSettings = StorageSettings()
+    routing: RoutingSettings = RoutingSettings()
+    retry: RetrySettings = RetrySettings()
+    provider: ProviderSettings | None = None
+    providers: tuple[ProviderSettings, ...] = ()
+    routes: tuple[RouteSettings, ...] = ()
+    keys: tuple[KeySettings, ...] = ()
+
+    @property
+    def all_providers(self) -> tuple[ProviderSettings, ...]:
+        """Both spellings in one list, each provider with its name."""
+        first = () if self.provider is None else (self.provider,)
+        return tuple(with_name(provider) for provider in (*first, *self.providers))
+
+
+def with_name(provider: ProviderSettings) -> ProviderSettings:
+    """Return `provider` called like its preset or type if it has no name."""
+    return structs.replace(provider, name=provider_name(provider))
+
+
+def provider_name(provider: ProviderSettings) -> str:
+    """Return the name, or what stands for it."""
+    preset = provider.preset if isinstance(provider, OpenAiCompatProvider) else None
+    return provider.name or preset or str(provider.__struct_config__.tag)

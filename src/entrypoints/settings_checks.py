@@ -1,0 +1,169 @@
+"""What the types alone cannot say about a configuration."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from ..domain.capabilities import Capabilities, refine
+from ..domain.errors import ConfigurationError
+from .provider_settings import (
+    AzureProvider,
+    DemoProvider,
+    OpenAiCompatProvider,
+    ProviderSettings,
+)
+from .raw_tables import Raw, Table
+from .settings import KeySettings, Settings, provider_name
+from .settings_origins import Origins, spell
+from .settings_references import references_in
+from .settings_resolving import nearest
+from .toml_positions import KeyPath
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def check_settings(settings: Settings, tree: Table, origins: Origins) -> None:
+    """Raise for the first thing that cannot work; `tree` is the file before references.
+
+    Raises:
+        ConfigurationError: with its place.
+    """
+    providers = dict(_providers(settings))
+    names = {path: provider_name(provider) for path, provider in providers.items()}
+    _check_unique(names, "providers", 'give one of them a "name"', origins)
+    for place, provider in providers.items():
+        _check_provider(provider, names[place], place, origins)
+    routes: dict[KeyPath, str] = {}
+    for number, route in enumerate(settings.routes):
+        path: KeyPath = ("routes", number)
+        routes[(*path, "model")] = route.model
+        for index, alias in enumerate(route.aliases):
+            routes[(*path, "aliases", index)] = alias
+        for index, target in enumerate(route.targets):
+            at = (*path, "targets", index)
+            if target.provider not in names.values():
+                raise origins.error(
+                    (*at, "provider"),
+                    f'{spell(at)}: there is no provider "{target.provider}"',
+                    hint=nearest(target.provider, names.values()),
+                )
+            _check_capabilities(target.capabilities, (*at, "capabilities"), origins)
+    _check_unique(routes, "routes or aliases", "each name can mean one thing", origins)
+    keys: dict[KeyPath, str] = {
+        ("keys", index, "name"): key.name for index, key in enumerate(settings.keys)
+    }
+    _check_unique(keys, "keys", "give each its own name", origins)
+    for index, key in enumerate(settings.keys):
+        _check_key(key, tree["keys"][index], ("keys", index), origins)
+
+
+def _providers(settings: Settings) -> Iterable[tuple[KeyPath, ProviderSettings]]:
+    if settings.provider is not None:
+        yield ("provider",), settings.provider
+    for index, provider in enumerate(settings.providers):
+        yield ("providers", index), provider
+
+
+def _check_unique(names: Mapping[KeyPath, str], what: str, hint: str, origins: Origins) -> None:
+    counts = Counter(names.values())
+    for path, name in reversed(list(names.items())):
+        if counts[name] > 1:
+            raise origins.error(path, f'two {what} are called "{name}"', hint=hint)
+
+
+def _check_provider(provider: ProviderSettings, name: str, path: KeyPath, origins: Origins) -> None:
+    if not _NAME.fullmatch(name):
+        raise origins.error(
+            (*path, "name"),
+            f'{spell(path)}: "{name}" cannot be a provider\'s name',
+            hint="letters, digits, dot, dash and underscore: clients write name/model",
+        )
+    for pattern, changes in provider.capabilities.items():
+        _check_capabilities(changes, (*path, "capabilities", pattern), origins)
+    if isinstance(provider, DemoProvider):
+        return
+    if provider.base_url is not None:
+        _check_url(provider.base_url, (*path, "base_url"), origins)
+    if (
+        isinstance(provider, OpenAiCompatProvider)
+        and provider.preset is None
+        and provider.base_url is None
+    ):
+        raise origins.error(
+            path,
+            f'{spell(path)}: "base_url" is missing',
+            hint='such as base_url = "https://llm.example.com/v1", or name a preset',
+        )
+    if isinstance(provider, AzureProvider):
+        _check_azure(provider, path, origins)
+
+
+def _check_url(url: str, path: KeyPath, origins: Origins) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+        parts = urlsplit("")
+    if not good:
+        raise origins.error(
+            path,
+            f"{spell(path)}: this is not an http or https address",
+            hint='such as "https://llm.example.com/v1"',
+        )
+    if parts.username is not None:
+        raise origins.error(
+            path,
+            f"{spell(path)}: an address holds no user or password",
+            hint='write the key as api_key = "${VARIABLE}"',
+        )
+
+
+def _check_azure(provider: AzureProvider, path: KeyPath, origins: Origins) -> None:
+    application = (provider.tenant_id, provider.client_id, provider.client_secret)
+    ways = {
+        "api_key": provider.api_key is not None,
+        "client_secret": provider.client_secret is not None,
+        "managed_identity": provider.managed_identity,
+    }
+    chosen = [way for way, is_chosen in ways.items() if is_chosen]
+    if len(chosen) != 1:
+        raise origins.error(
+            path,
+            f"{spell(path)}: {'no way' if not chosen else ' and '.join(chosen)} to sign in",
+            hint="write one of api_key, tenant_id with client_id and client_secret, "
+            "or managed_identity = true",
+        )
+    if provider.client_secret is not None and None in application:
+        raise origins.error(
+            (*path, "client_secret"),
+            f"{spell(path)}: client_secret needs tenant_id and client_id beside it",
+        )
+
+
+def _check_capabilities(changes: Mapping[str, Raw], path: KeyPath, origins: Origins) -> None:
+    for name, value in changes.items():
+        try:
+            refine(Capabilities(), {name: value})
+        except ConfigurationError as error:
+            known = Capabilities.__dataclass_fields__
+            hint = None if name in known else nearest(name, known)
+            message = f'there is no capability "{name}"' if hint else error.message
+            raise origins.error((*path, name), f"{spell(path)}: {message}", hint=hint) from error
+
+
+def _check_key(key: KeySettings, raw: Table, path: KeyPath, origins: Origins) -> None:
+    if (key.hash is None) == (key.key is None):
+        raise origins.error(path, f'{spell(path)}: write either "hash" or "key"', hint=_HOW_TO_HASH)
+    if key.key is not None and not references_in(str(raw.get("key", ""))):
+        raise origins.error(
+            (*path, "key"), f"{spell(path)}: a key does not stand in the file as it is",
+            hint=_HOW_TO_HASH,
+        )  # fmt: skip
+
+
+_HOW_TO_HASH = (
+    'write hash = "sha256:…" as `modelmux keys hash` prints it, or key = "${VARIABLE}", '
+    'or key = "${file:/path}"'
+)
