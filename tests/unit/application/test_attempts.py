@@ -1,0 +1,134 @@
+"""Retrying, failover and metering: what is tried, how often, and what the journal says of it."""
+
+import pytest
+
+from modelmux.adapters.memory.clock import LeapingClock
+from modelmux.adapters.memory.observer import RecordingObserver
+from modelmux.adapters.memory.scripted import Script, ScriptedProvider
+from modelmux.application.filters.metering import Metering
+from modelmux.application.filters.retrying import Retrying
+from modelmux.application.planning import Planner, RouteSpec, TargetSpec
+from modelmux.application.ports import LlmProvider
+from modelmux.application.respond import Respond
+from modelmux.domain.errors import (
+    ModelmuxError,
+    ProviderError,
+    StreamCut,
+    UnsupportedFeature,
+    UpstreamAuthFailed,
+    UpstreamFailed,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+)
+from tests.support.asking import HELLO_EVENTS, asking, drain, entry, text_of
+
+HELLO = Script((HELLO_EVENTS,))
+
+
+def failing(error: Exception) -> Script:
+    return Script(open_error=error)
+
+
+class House:
+    """Two targets behind the route `r`, each in the filters it has in life."""
+
+    def __init__(self, first: ScriptedProvider, second: ScriptedProvider) -> None:
+        self.clock = LeapingClock()
+        self.observer = RecordingObserver()
+        planner = Planner(
+            [entry("a", self._filtered("a", first)), entry("b", self._filtered("b", second))],
+            [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))],
+        )
+        self.respond = Respond(planner, self.clock)
+
+    def _filtered(self, name: str, adapter: LlmProvider) -> LlmProvider:
+        metered = Metering(adapter, name, self.clock, self.observer)
+        return Retrying(metered, self.clock, lambda: 1.0)
+
+
+async def test_two_retries_with_growing_waits_then_the_next_target() -> None:
+    first = ScriptedProvider(failing(UpstreamFailed("down")))
+    house = House(first, ScriptedProvider(HELLO))
+    request = asking(model="r")
+    events = await drain(await house.respond.open(request))
+    assert text_of(events) == "Hello"
+    assert len(first.requests) == 3
+    assert house.clock.slept == [0.25, 0.5]
+    journal = request.journal
+    assert (journal.provider, journal.model, journal.attempts) == ("b", "y", 4)
+    assert (journal.outcome, journal.usage and journal.usage.total_tokens) == ("finished", 4)
+    assert [attempt.error is None for attempt in house.observer.attempts] == [False] * 3 + [True]
+
+
+async def test_retry_after_is_honoured_when_short_and_not_waited_for_when_long() -> None:
+    short = ScriptedProvider(failing(UpstreamRateLimited("busy", retry_after_s=3.0)), HELLO)
+    house = House(short, ScriptedProvider(HELLO))
+    await drain(await house.respond.open(asking(model="r")))
+    assert house.clock.slept == [3.0]
+    long = ScriptedProvider(failing(UpstreamRateLimited("busy", retry_after_s=60.0)))
+    house = House(long, ScriptedProvider(HELLO))
+    await drain(await house.respond.open(asking(model="r")))
+    assert house.clock.slept == []
+    assert len(long.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UpstreamAuthFailed("no"),
+        UpstreamTimeout("silent", phase="first_byte"),
+        UnsupportedFeature("x"),
+    ],
+)
+async def test_some_troubles_are_not_retried_but_another_target_is_asked(
+    error: ModelmuxError,
+) -> None:
+    first = ScriptedProvider(failing(error))
+    house = House(first, ScriptedProvider(HELLO))
+    assert text_of(await drain(await house.respond.open(asking(model="r")))) == "Hello"
+    assert len(first.requests) == 1
+    assert house.clock.slept == []
+
+
+async def test_a_rejected_request_is_told_at_once() -> None:
+    second = ScriptedProvider(HELLO)
+    house = House(ScriptedProvider(failing(UpstreamRejected("bad", param="messages"))), second)
+    request = asking(model="r")
+    with pytest.raises(UpstreamRejected):
+        await house.respond.open(request)
+    assert second.requests == []
+    assert request.journal.outcome == "failed"
+
+
+async def test_when_all_fail_the_last_upstream_failure_is_raised_before_any_refusal() -> None:
+    refusing = ScriptedProvider(failing(UnsupportedFeature("cannot")))
+    house = House(ScriptedProvider(failing(UpstreamFailed("down"))), refusing)
+    with pytest.raises(UpstreamFailed):
+        await house.respond.open(asking(model="r"))
+    house = House(refusing, refusing)
+    with pytest.raises(UnsupportedFeature):
+        await house.respond.open(asking(model="r"))
+
+
+async def test_nothing_is_tried_again_once_an_answer_began() -> None:
+    cut = Script((HELLO_EVENTS[:2],), read_error=StreamCut("gone"))
+    first, second = ScriptedProvider(cut), ScriptedProvider(HELLO)
+    house = House(first, second)
+    request = asking(model="r")
+    answer = await house.respond.open(request)
+    await answer.read()
+    with pytest.raises(ProviderError):
+        await answer.read()
+    await answer.aclose()
+    assert request.journal.outcome == "cut"
+    assert (len(first.requests), len(second.requests)) == (1, 0)
+    assert first.opens == first.closes == 1
+
+
+async def test_an_answer_closed_early_is_cancelled_not_finished() -> None:
+    house = House(ScriptedProvider(HELLO), ScriptedProvider(HELLO))
+    request = asking(model="r")
+    answer = await house.respond.open(request)
+    await answer.aclose()
+    assert request.journal.outcome == "cancelled"
