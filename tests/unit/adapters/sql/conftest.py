@@ -1,0 +1,21 @@
+"""A database in a folder of its own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from modelmux.adapters.sql.database import Database
+
+
+@pytest.fixture
+def database_path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "modelmux.db"
+
+
+@pytest.fixture
+async def database(database_path: Path) -> AsyncIterator[Database]:
+    database = Database(database_path)
+    await database.start()
+    yield database
+    await database.aclose()
