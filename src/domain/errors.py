@@ -164,7 +164,10 @@ class StoreError(ModelmuxError):
 
 
 class ProviderError(ModelmuxError):
-    """`provider` is the configured name; `upstream_*` are the upstream's own words, if any."""
+    """`provider` is the configured name; `upstream_*` are the upstream's own words, if any.
+
+    `should_retry` is its word on trying again (`x-should-retry`), None if it gave none.
+    """
 
     def __init__(
         self,
@@ -177,6 +180,7 @@ class ProviderError(ModelmuxError):
         upstream_type: str | None = None,
         param: str | None = None,
         retry_after_s: float | None = None,
+        should_retry: bool | None = None,
     ) -> None:
         super().__init__(message, detail=detail)
         self.provider = provider
@@ -185,6 +189,7 @@ class ProviderError(ModelmuxError):
         self.upstream_type = upstream_type
         self.param = param
         self.retry_after_s = retry_after_s
+        self.should_retry = should_retry
 
 
 class ConversionError(ProviderError):

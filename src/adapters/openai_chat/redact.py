@@ -1,0 +1,48 @@
+"""Takes out of an upstream's words what callers must not learn: keys, inner addresses, traces."""
+
+import re
+from ipaddress import ip_address
+
+_MAX_CHARS = 2000
+# `sk-...` and its kin, echoed by servers that do not know a key; bearer tokens; JWTs.
+_KEYS = re.compile(
+    r"\b(?:(?:sk|pk|rk|gsk|xai|hf|fw|nvapi|key|tgp|csk)[-_][A-Za-z0-9*._-]{6,}"
+    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9._-]+|AIza[A-Za-z0-9_-]{10,})"
+)
+_BEARER = re.compile(r"(?i)\b(bearer\s+)\S+")
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^\s/?#'\"<>)\]]*)[^\s'\"<>)\]]*", re.IGNORECASE)
+_INNER_SUFFIXES = (".local", ".internal", ".lan", ".svc", ".cluster.local", ".localdomain")
+_TRACE = re.compile(r"Traceback \(most recent call last\)|\n\s+File \"")
+_KEY_SHOWN = "[key]"
+_ADDRESS_SHOWN = "[upstream]"
+
+
+def redact(text: str, hidden: tuple[str, ...] = ()) -> str:
+    """Return `text` bounded, without keys, without the words of `hidden` and inner addresses.
+
+    Public addresses stay: upstreams point at their documents.
+    """
+    trace = _TRACE.search(text)
+    if trace is not None:
+        text = text[: trace.start()]
+    text = text[:_MAX_CHARS]
+    text = _URL.sub(lambda found: _shown(found, hidden), text)
+    for word in hidden:
+        if word:
+            text = text.replace(word, "[hidden]")
+    text = _BEARER.sub(rf"\1{_KEY_SHOWN}", _KEYS.sub(_KEY_SHOWN, text))
+    return " ".join(text.split())
+
+
+def _shown(found: re.Match[str], hidden: tuple[str, ...]) -> str:
+    host = found[1].rpartition("@")[2].lower()
+    if host.startswith("["):
+        return _ADDRESS_SHOWN
+    host = host.partition(":")[0]
+    if host in hidden or "." not in host or host.endswith(_INNER_SUFFIXES):
+        return _ADDRESS_SHOWN
+    try:
+        ip_address(host)
+    except ValueError:
+        return found[0]
+    return _ADDRESS_SHOWN
