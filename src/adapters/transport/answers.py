@@ -268,7 +268,6 @@ class StreamAnswer(Answer):
         self._client = client
         self._reply = reply
         self._reader = reader
-        self._progress = ProgressMeter()
         self._first: Sequence[StreamEvent] = ()
         self._finished = False
         self._began = False
@@ -299,17 +298,18 @@ class StreamAnswer(Answer):
     async def _next(self) -> Sequence[StreamEvent]:
         reply = self._reply
         feed = self._reader.feed
-        moves = self._progress.feed
         data = await reply.read()
         deadline: float | None = None
+        meter: ProgressMeter | None = None
         while data:
             events = feed(data)
             if events:
-                moves(data)
                 return events
-            # A keep-alive comment must not hold a dead answer open: only frames move the deadline.
+            # A keep-alive comment must not hold a dead answer open: only fields move the deadline.
             now = asyncio.get_running_loop().time()
-            if moves(data) or deadline is None:
+            if meter is None:
+                meter = ProgressMeter()
+            if meter.feed(data) or deadline is None:
                 deadline = now + self._client.settings.idle_timeout_s
             elif now >= deadline:
                 raise UpstreamTimeout("The upstream sent nothing but comments.", phase="idle")

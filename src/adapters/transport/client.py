@@ -1,21 +1,163 @@
-"""HttpClient."""
+"""The HTTP client for upstreams: slots, then the pool, then one exchange."""
 
+import os
+from collections.abc import Mapping
+
+from ...domain.errors import ConfigurationError, ProviderError, ProviderProtocolBroken, StreamCut
+from .connection import Connection
+from .pool import Origin, Pool
+from .proxies import ProxyRules
 from .reply import HttpCall, HttpReply
 from .settings import TransportSettings
+from .slots import Slots
+from .tls import tls_context
 
 __all__ = ["HttpCall", "HttpClient", "HttpReply"]
 
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+
 
 class HttpClient:
-    """Calls one provider's upstream over pooled connections."""
+    """Calls the upstreams of one provider; belongs to the event loop that first uses it.
 
-    def __init__(self, provider: str, settings: TransportSettings) -> None:
+    Redirects are replies like others: they are never followed. `environ` is where proxies are
+    looked up, if the settings trust it.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        settings: TransportSettings,
+        *,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self.provider = provider
         self.settings = settings
+        if settings.ca_file is not None:
+            # A wrong file is told at the start, not at the first call.
+            tls_context(settings.ca_file, settings.verify_tls)
+        rules = ProxyRules.from_environment(environ) if settings.trust_env_proxy else None
+        self._pool = Pool(settings, rules)
+        self._slots = Slots(
+            settings.max_connections,
+            max_waiting=settings.max_waiting,
+            wait_timeout_s=settings.wait_timeout_s,
+        )
 
     async def send(self, call: HttpCall) -> HttpReply:
-        """Return once status and headers are there."""
-        raise ConnectionError(call.url)
+        """Return the reply once its status and headers are there.
+
+        Raises:
+            UpstreamUnreachable: no connection, or it was lost before the head of a reply.
+            UpstreamTimeout: no connection, or no head, in time.
+            ProviderProtocolBroken: the head is not HTTP, or announces what we did not ask for.
+            TooManyWaiting: no slot in time.
+            ConfigurationError: a header cannot be sent.
+        """
+        slots = self._slots
+        if not slots.take_free():
+            await slots.take()
+        try:
+            connection = await self._exchange(call)
+        except BaseException as error:
+            slots.give_back()
+            if isinstance(error, ProviderError):
+                error.provider = self.provider
+            raise
+        return _PooledReply(connection, slots, self.provider)
+
+    async def _exchange(self, call: HttpCall) -> Connection:
+        pool = self._pool
+        origin = pool.origin(call.url)
+        head = _encode_head(call, origin)
+        bodiless = call.method == "HEAD"
+        connection = pool.take(origin)
+        # A kept connection may have been closed at the other end a moment ago: then the request
+        # reached no answer, and goes out once more on a new one.
+        if connection is None or not await connection.exchange(head, call.body, bodiless=bodiless):
+            connection = await pool.connect(origin)
+            await connection.exchange(head, call.body, bodiless=bodiless)
+        headers = connection.headers
+        if (
+            "content-encoding" in headers
+            and 200 <= connection.status < 300
+            and headers["content-encoding"].lower() != "identity"
+        ):
+            connection.close()
+            raise ProviderProtocolBroken("The upstream compressed its answer, unasked.")
+        return connection
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; answers that still run break off, calls that wait are refused."""
+        self._slots.close()
+        await self._pool.aclose()
+
+
+def _encode_head(call: HttpCall, origin: Origin) -> bytes:
+    body = call.body
+    lines = "".join([f"{name}: {value}\r\n" for name, value in call.headers])
+    if lines.count("\n") != len(call.headers) or lines.count("\r") != len(call.headers):
+        raise ConfigurationError("a header for the upstream holds a line break")
+    length = "" if not body and call.method in _WITHOUT_BODY else f"content-length: {len(body)}\r\n"
+    try:
+        return (
+            f"{call.method} {origin.target_prefix}{call.url.target}{origin.own_headers}"
+            f"{lines}{length}\r\n"
+        ).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            "a header for the upstream holds characters that HTTP cannot send",
+            hint="look for typographic quotes or spaces around the key",
+        ) from error
+
+
+class _PooledReply(HttpReply):
+    """Holds its connection until the body's end has been read, and the slot as long."""
+
+    __slots__ = ("_at_end", "_connection", "_provider", "_slots")
+
+    def __init__(self, connection: Connection, slots: Slots, provider: str) -> None:
+        super().__init__(connection.status, connection.headers)
+        self._connection: Connection | None = connection
+        self._slots = slots
+        self._provider = provider
+        self._at_end = False
+
+    async def read_before(self, deadline: float | None) -> bytes:
+        connection = self._connection
+        if connection is None:
+            if self._at_end:
+                return b""
+            raise StreamCut(
+                "The upstream's answer was closed before its end.", provider=self._provider
+            )
+        try:
+            data = await connection.read(deadline)
+        except BaseException as error:
+            self._connection = None
+            connection.close()
+            self._slots.give_back()
+            if isinstance(error, ProviderError):
+                error.provider = self._provider
+            raise
+        if not data:
+            self._at_end = True
+            self._let_go(connection)
+        return data
+
+    async def aclose(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            self._let_go(connection)
+
+    def let_end(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            self._connection = None
+            connection.drain()
+            self._slots.give_back()
+
+    def _let_go(self, connection: Connection) -> None:
+        self._connection = None
+        connection.finish()
+        self._slots.give_back()

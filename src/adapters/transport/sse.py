@@ -158,37 +158,27 @@ def _end_of_frames(data: bytes | bytearray, start: int) -> int:
     return end if end > 2 or data.startswith((b"\n\n", b"\r\r")) else 0
 
 
+_START, _COMMENT, _FIELD = range(3)
+
+
 class ProgressMeter:
     """Tells bytes of an answer from comments, with which an upstream can fill hours."""
 
-    __slots__ = ("_at_line_start", "_in_comment")
+    __slots__ = ("_line",)
 
     def __init__(self) -> None:
-        self._in_comment = False
-        self._at_line_start = True
+        # Where the last byte left us. In doubt, in a field: that errs once, and towards patience.
+        self._line = _FIELD
 
     def feed(self, data: bytes) -> bool:
-        """Return whether `data` holds more than comments and blank lines."""
-        in_comment = self._in_comment
-        progress = False
-        if (not self._at_line_start and not in_comment) or (
-            not in_comment and data[:1] not in (b":", b"\n", b"\r")
-        ):
-            progress = True
-        else:
-            progress = self._scan(data)
-        last = max(data.rfind(b"\n"), data.rfind(b"\r"))
-        if last >= 0:
-            self._at_line_start = last + 1 == len(data)
-            self._in_comment = data[last + 1 : last + 2] == b":"
-        elif data:
-            if self._at_line_start:
-                self._in_comment = data.startswith(b":")
-            self._at_line_start = False
-        return progress
-
-    def _scan(self, data: bytes) -> bool:
+        """Return whether `data`, not empty, holds more than comments and blank lines."""
+        line = self._line
         lines = data.replace(b"\r", b"\n").split(b"\n")
-        if self._in_comment:
+        last = lines[-1]
+        if len(lines) > 1 or line == _START:
+            self._line = _START if not last else _COMMENT if last.startswith(b":") else _FIELD
+        if line == _FIELD:
+            return True
+        if line == _COMMENT:
             del lines[0]
-        return any(line and not line.startswith(b":") for line in lines)
+        return any(one and not one.startswith(b":") for one in lines)
