@@ -99,19 +99,11 @@ class WireChunk(msgspec.Struct, frozen=True):
     """A whole answer, or a chunk of one; `error` in it is a failure in spite of status 200."""
 
     id: str | None = None
-    object: str | None = None
     created: float | None = None
     model: str | None = None
     choices: tuple[WireChoice, ...] | None = None
     usage: WireUsage | None = None
     error: Any = None  # Any: an object, a text or whatever a server thinks an error is
-
-
-class WireHead(msgspec.Struct, frozen=True, gc=False):
-    """What a relay reads of an answer's first frame."""
-
-    id: str | None = None
-    model: str | None = None
 
 
 class WireReason(msgspec.Struct, frozen=True, gc=False):
@@ -124,7 +116,6 @@ class WireReason(msgspec.Struct, frozen=True, gc=False):
 class WirePassing(msgspec.Struct, frozen=True):
     """What a relay reads of a frame, or of a whole body, that says more than text."""
 
-    object: str | None = None
     id: str | None = None
     model: str | None = None
     choices: tuple[WireReason, ...] | None = None
@@ -132,6 +123,14 @@ class WirePassing(msgspec.Struct, frozen=True):
     error: Any = None  # Any: as in WireChunk
 
 
+class WireEmbeddings(msgspec.Struct, frozen=True):
+    """What a relay reads of embeddings."""
+
+    model: str | None = None
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    usage: WireUsage | None = None
+
+
 decode_chunk = msgspec.json.Decoder(WireChunk).decode
-decode_head = msgspec.json.Decoder(WireHead).decode
 decode_passing = msgspec.json.Decoder(WirePassing).decode
+decode_embeddings = msgspec.json.Decoder(WireEmbeddings).decode

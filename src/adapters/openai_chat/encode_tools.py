@@ -1,0 +1,102 @@
+"""Writes tools and the choice among them."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from ...domain.tools import (
+    AllowedTools,
+    AnyTool,
+    AutoChoice,
+    CustomTool,
+    FunctionTool,
+    NamedTool,
+    NoTools,
+    ToolChoice,
+    ToolDefinition,
+)
+from .spelling import Spelling
+
+
+def encode_tools(
+    tools: Sequence[ToolDefinition], choice: ToolChoice, spelling: Spelling
+) -> list[dict[str, object]]:
+    """Return the tools; without those that the choice rules out, where it cannot say so itself."""
+    if isinstance(choice, AllowedTools) and not spelling.allowed_tools:
+        tools = [tool for tool in tools if tool.name in choice.names]
+    return [_encode_tool(tool, spelling) for tool in tools]
+
+
+def encode_tool_choice(
+    choice: ToolChoice, tools: Sequence[ToolDefinition], spelling: Spelling
+) -> str | dict[str, object] | None:
+    """Return the choice, None for what the server does anyway."""
+    match choice:
+        case AutoChoice():
+            return None
+        case NoTools():
+            return "none"
+        case AnyTool():
+            return "required"
+        case NamedTool(name):
+            return _reference(name, tools, spelling)
+        case AllowedTools(names, required):
+            mode = "required" if required else "auto"
+            if not spelling.allowed_tools:
+                return mode if required else None
+            allowed = [_reference(name, tools, spelling) for name in names]
+            return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": allowed}}
+        case _:
+            assert_never(choice)
+
+
+def _reference(name: str, tools: Sequence[ToolDefinition], spelling: Spelling) -> dict[str, object]:
+    custom = spelling.custom_tools and any(
+        isinstance(tool, CustomTool) and tool.name == name for tool in tools
+    )
+    kind = "custom" if custom else "function"
+    return {"type": kind, kind: {"name": name}}
+
+
+def _encode_tool(tool: ToolDefinition, spelling: Spelling) -> dict[str, object]:
+    match tool:
+        case FunctionTool(name, description, parameters, strict):
+            function: dict[str, object] = {"name": name}
+            if description is not None:
+                function["description"] = description
+            if parameters is not None:
+                function["parameters"] = parameters
+            if strict is not None:
+                function["strict"] = strict
+            return {"type": "function", "function": function}
+        case CustomTool():
+            if not spelling.custom_tools:
+                return _encode_as_function(tool)
+            custom: dict[str, object] = {"name": tool.name}
+            if tool.description is not None:
+                custom["description"] = tool.description
+            if tool.grammar is not None:
+                grammar = {"syntax": tool.grammar.syntax, "definition": tool.grammar.definition}
+                custom["format"] = {"type": "grammar", "grammar": grammar}
+            return {"type": "custom", "custom": custom}
+        case _:
+            assert_never(tool)
+
+
+def _encode_as_function(tool: CustomTool) -> dict[str, object]:
+    """A free-text tool as a function with one argument, `input`; the decoder unwraps it."""
+    description = tool.description or ""
+    argument: dict[str, object] = {"type": "string"}
+    if tool.grammar is not None:
+        argument["description"] = (
+            f"Text of this {tool.grammar.syntax} grammar:\n{tool.grammar.definition}"
+        )
+    function: dict[str, object] = {"name": tool.name}
+    if description:
+        function["description"] = description
+    function["parameters"] = {
+        "type": "object",
+        "properties": {"input": argument},
+        "required": ["input"],
+        "additionalProperties": False,
+    }
+    return {"type": "function", "function": function}

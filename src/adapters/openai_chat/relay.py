@@ -1,0 +1,214 @@
+"""Passes on answers of OpenAI's chat completions, completions and embeddings, read in passing.
+
+Most frames of a stream hold a piece of text and nothing else; byte tests tell them from those
+with a finish reason, usage, an error or the end, which alone are parsed. The tests can only err
+towards parsing: inside a JSON string a quote is escaped, so `"usage"` in text does not match.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from ...domain.errors import ProviderError, ProviderProtocolBroken, StreamCut
+from ...domain.events import (
+    FinishReason,
+    RelayedBytes,
+    ResponseFinished,
+    ResponseStarted,
+    StreamEvent,
+    Usage,
+)
+from ..transport.answers import ErrorReply, Relay
+from ..transport.sse import FrameSplitter, SseDecoder, SseFrame
+from .error_bodies import is_flat_error
+from .errors import decode_error, decode_error_object
+from .usage import decode_finish_reason, decode_usage
+from .wire import WirePassing, WireReason, decode_embeddings, decode_passing
+
+_DONE: Final = b"data: [DONE]\n\n"
+_REASONING: Final = re.compile(rb'([{,]\s*)"reasoning"(\s*:\s*(?:"|null))')
+
+
+class ChatRelay(Relay):
+    """One answer on its way through; one relay per answer.
+
+    `model` is the upstream's name for it, `hidden` as in `Reading`. `hide_usage` takes out the
+    chunk that has usage alone, `respell_reasoning` makes `reasoning_content` of `reasoning`, and
+    `several` says that more than one answer was asked for: then each frame is parsed, to know
+    whether all came to their end.
+    """
+
+    __slots__ = (
+        "_held",
+        "_hidden",
+        "_hide_usage",
+        "_max_event_bytes",
+        "_model",
+        "_reasons",
+        "_respell",
+        "_several",
+        "_splitter",
+        "_started",
+        "_usage",
+    )
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        max_event_bytes: int,
+        hidden: tuple[str, ...] = (),
+        hide_usage: bool = False,
+        respell_reasoning: bool = False,
+        several: bool = False,
+    ) -> None:
+        self._model = model
+        self._max_event_bytes = max_event_bytes
+        self._hidden = hidden
+        self._hide_usage = hide_usage
+        self._respell = respell_reasoning
+        self._several = several
+        self._splitter = FrameSplitter(max_event_bytes)
+        self._started = False
+        self._held: list[bytes] = []
+        self._reasons: dict[int, FinishReason | None] = {}
+        self._usage: Usage | None = None
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        frames = self._splitter.feed(data)
+        if not frames:
+            return []
+        if (
+            self._started
+            and not self._several
+            and b'"error"' not in frames
+            and b"[DONE]" not in frames
+            and frames.count(b'"finish_reason"') == frames.count(b'"finish_reason":null')
+            and frames.count(b'"usage"') == frames.count(b'"usage":null')
+        ):
+            return [RelayedBytes(self._respelled(frames))]
+        return self._read(SseDecoder(self._max_event_bytes).feed(frames))
+
+    def close(self) -> list[StreamEvent]:
+        rest = self._splitter.pending
+        if not rest.strip():
+            return self._finish([])
+        decoder = SseDecoder(self._max_event_bytes)
+        try:
+            events = self._read([*decoder.feed(rest), *decoder.flush()])
+        except ProviderProtocolBroken as error:
+            raise StreamCut("The upstream's answer broke off inside an event.") from error
+        if events and type(events[-1]) is ResponseFinished:
+            return events
+        return self._finish(events)
+
+    def whole(self, body: bytes) -> list[StreamEvent]:
+        passing = self._parse(body)
+        if not passing.choices:
+            raise ProviderProtocolBroken("The upstream's answer has no choices.")
+        reasons = tuple(
+            decode_finish_reason(choice.finish_reason)
+            if choice.finish_reason
+            else FinishReason.OTHER
+            for choice in passing.choices
+        )
+        usage = decode_usage(passing.usage) if passing.usage is not None else None
+        return [
+            ResponseStarted(passing.id or "", passing.model or self._model),
+            RelayedBytes(self._respelled(body)),
+            ResponseFinished(reasons, usage),
+        ]
+
+    def decode_error(self, reply: ErrorReply) -> ProviderError:
+        return decode_error(reply, hidden=self._hidden)
+
+    def _read(self, frames: Iterable[SseFrame]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        passed = self._held
+        for frame in frames:
+            if frame.data.startswith(b"[DONE]"):
+                self._pass(passed, events)
+                return self._finish(events)
+            if not frame.data:
+                continue
+            if frame.event == b"error":
+                raise decode_error_object(frame.data, hidden=self._hidden)
+            passing = self._parse(frame.data)
+            if passing.usage is not None:
+                self._usage = decode_usage(passing.usage)
+            if passing.choices:
+                if not self._started:
+                    self._started = True
+                    events.append(ResponseStarted(passing.id or "", passing.model or self._model))
+                for choice in passing.choices:
+                    self._note(choice)
+            elif passing.usage is not None and self._hide_usage:
+                continue
+            passed.append(b"data: " + frame.data.replace(b"\n", b"\ndata: ") + b"\n\n")
+        self._pass(passed, events)
+        return events
+
+    def _pass(self, passed: list[bytes], events: list[StreamEvent]) -> None:
+        """Frames before the first choice are held: until then another upstream may answer."""
+        if self._started and passed:
+            events.append(RelayedBytes(self._respelled(b"".join(passed))))
+            self._held = []
+
+    def _note(self, choice: WireReason) -> None:
+        number = choice.index or 0
+        if choice.finish_reason:
+            reason = decode_finish_reason(choice.finish_reason)
+            if self._reasons.get(number) is None:
+                self._reasons[number] = reason
+        elif self._several:
+            self._reasons.setdefault(number, None)
+
+    def _finish(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        if not self._started:
+            raise ProviderProtocolBroken("The upstream's answer is empty.")
+        reasons = [reason for _, reason in sorted(self._reasons.items()) if reason is not None]
+        if not reasons or len(reasons) != len(self._reasons):
+            raise StreamCut("The upstream's answer ended before it was finished.")
+        events.append(RelayedBytes(_DONE))
+        events.append(ResponseFinished(tuple(reasons), self._usage))
+        return events
+
+    def _parse(self, data: bytes) -> WirePassing:
+        try:
+            passing = decode_passing(data)
+        except msgspec.DecodeError as error:
+            raise ProviderProtocolBroken(
+                "The upstream sent something that is no completion.", detail=str(error)
+            ) from error
+        if passing.error or (passing.choices is None and is_flat_error(data)):
+            raise decode_error_object(data, hidden=self._hidden)
+        return passing
+
+    def _respelled(self, data: bytes) -> bytes:
+        if self._respell and b'"reasoning"' in data and b'"reasoning_content"' not in data:
+            return _REASONING.sub(rb'\1"reasoning_content"\2', data)
+        return data
+
+
+class EmbeddingsRelay(ChatRelay):
+    """Embeddings come whole and have no finish reason: data and usage are all there is."""
+
+    def whole(self, body: bytes) -> list[StreamEvent]:
+        try:
+            found = decode_embeddings(body)
+        except msgspec.DecodeError as error:
+            raise ProviderProtocolBroken(
+                "The upstream sent something that is no list of embeddings.", detail=str(error)
+            ) from error
+        if found.data is msgspec.UNSET:
+            if is_flat_error(body):
+                raise decode_error_object(body, hidden=self._hidden)
+            raise ProviderProtocolBroken("The upstream's answer has no embeddings.")
+        usage = decode_usage(found.usage) if found.usage is not None else None
+        return [
+            ResponseStarted("", found.model or self._model),
+            RelayedBytes(body),
+            ResponseFinished((FinishReason.STOP,), usage),
+        ]
