@@ -1,0 +1,249 @@
+"""A conversation's items as Claude's turns.
+
+The service holds to these, each a 400: turns alternate and the first is the user's; every
+`tool_use` is answered in the very next user turn, whose results come before its text; thinking
+stands before the calls it led to, unchanged; no text is empty, and the last of an assistant's
+last turn has no white space at its end.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar, assert_never
+
+from msgspec import UNSET
+
+from ...domain.conversation import (
+    Item,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from ...domain.errors import InvalidRequest, UnsupportedFeature
+from . import wire
+from .blocks import encode_call, encode_call_id, encode_part, encode_proof
+
+_PARAM = "messages"
+_SYSTEM_ROLES = (Role.SYSTEM, Role.DEVELOPER)
+_OPENING = "(The assistant speaks first.)"
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """`called` are the names of tools called; `thought` whether the open tool turn has thinking.
+
+    A tool turn is open when its last word is a tool's; a turn that is not open counts as thought.
+    """
+
+    system: str
+    turns: list[wire.Turn]
+    called: tuple[str, ...]
+    thought: bool
+
+
+def encode_turns(items: Sequence[Item], *, model: str, image_urls: bool) -> Turns:
+    """Return `items` as a system text and turns; `image_urls` says whether images may stay URLs.
+
+    Raises:
+        InvalidRequest: the items are in an order that Claude does not take.
+        UnsupportedFeature: a part cannot be said to Claude.
+    """
+    head = 0
+    while head < len(items):
+        item = items[head]
+        if not (isinstance(item, Message) and item.role in _SYSTEM_ROLES):
+            break
+        head += 1
+    if head == len(items) and head:
+        head -= 1  # Claude wants a turn to answer: the last instruction becomes one.
+    system = [text for item in items[:head] if isinstance(item, Message) for text in _texts(item)]
+    building = _Building(model, image_urls)
+    for item in items[head:]:
+        building.add(item)
+    return building.finish("\n\n".join(system))
+
+
+@dataclass(slots=True)
+class _OpenTurn:
+    role: wire.TurnRole
+    blocks: list[wire.Block] = field(default_factory=list[wire.Block])
+    results: int = 0
+
+
+@dataclass(slots=True)
+class _Building:
+    model: str
+    image_urls: bool
+    turns: list[_OpenTurn] = field(default_factory=list[_OpenTurn])
+    unanswered: dict[str, None] = field(default_factory=dict[str, None])
+    called: dict[str, None] = field(default_factory=dict[str, None])
+
+    def add(self, item: Item) -> None:
+        match item:
+            case Message(role=Role.ASSISTANT):
+                self._assistant(wire.TextBlock(text) for text in _texts(item))
+            case Message(role=Role.USER):
+                self._user(
+                    encode_part(part, image_urls=self.image_urls)
+                    for part in item.parts
+                    if not _is_blank(part)
+                )
+            case Message():
+                # Only the newest models take later system messages, and not everywhere.
+                self._user(wire.TextBlock(f"<system>\n{text}\n</system>") for text in _texts(item))
+            case Reasoning():
+                block = encode_proof(item, self.model)
+                if block is not None:
+                    self._assistant((block,))
+            case ToolCall():
+                self._assistant((encode_call(item),))
+                if item.id in self.unanswered:
+                    raise InvalidRequest(
+                        f"Two tool calls of one turn have the id {item.id[:200]!r}.", param=_PARAM
+                    )
+                self.unanswered[item.id] = None
+                self.called[item.name] = None
+            case ToolResult():
+                self._result(item)
+            case _:
+                assert_never(item)
+
+    def finish(self, system: str) -> Turns:
+        self._demand_answers()
+        turns = self.turns
+        for turn in turns:
+            if turn.role == "assistant":
+                _drop_final_thinking(turn.blocks)
+        if turns and turns[-1].role == "assistant":
+            _strip_end(turns[-1].blocks)
+        turns = _merged(turn for turn in turns if turn.blocks)
+        if not turns:
+            raise InvalidRequest("The conversation has no content.", param=_PARAM)
+        if turns[0].role == "assistant":
+            turns.insert(0, _OpenTurn("user", [wire.TextBlock(_OPENING)]))
+        return Turns(
+            system,
+            [wire.Turn(turn.role, _compact(turn.blocks)) for turn in turns],
+            tuple(self.called),
+            _has_thought(turns),
+        )
+
+    def _assistant(self, blocks: Iterable[wire.Block]) -> None:
+        turns = self.turns
+        if not turns or turns[-1].role != "assistant":
+            self._demand_answers()
+            turns.append(_OpenTurn("assistant"))
+        turns[-1].blocks.extend(blocks)
+
+    def _user(self, blocks: Iterable[wire.Block]) -> _OpenTurn:
+        turns = self.turns
+        if not turns or turns[-1].role != "user":
+            turns.append(_OpenTurn("user"))
+        turns[-1].blocks.extend(blocks)
+        return turns[-1]
+
+    def _result(self, item: ToolResult) -> None:
+        if item.call_id not in self.unanswered:
+            raise InvalidRequest(
+                f"The tool result {item.call_id[:200]!r} answers no call of the turn before it.",
+                param=_PARAM,
+            )
+        del self.unanswered[item.call_id]
+        turn = self._user(())
+        turn.blocks.insert(turn.results, self._result_block(item))
+        turn.results += 1
+
+    def _result_block(self, item: ToolResult) -> wire.ToolResultBlock:
+        blocks = [
+            encode_part(part, image_urls=self.image_urls)
+            for part in item.parts
+            if not _is_blank(part)
+        ]
+        return wire.ToolResultBlock(
+            encode_call_id(item.call_id),
+            _compact(blocks) if blocks else UNSET,
+            True if item.is_error else UNSET,
+        )
+
+    def _parts(self, item: Message | ToolResult) -> list[wire.ResultBlock]:
+        return [
+            encode_part(part, image_urls=self.image_urls)
+            for part in item.parts
+            if not _is_blank(part)
+        ]
+
+    def _demand_answers(self) -> None:
+        for call_id in self.unanswered:
+            raise InvalidRequest(
+                f"The tool call {call_id[:200]!r} has no result in the turn after it.",
+                param=_PARAM,
+            )
+
+
+def _texts(message: Message) -> list[str]:
+    texts: list[str] = []
+    for part in message.parts:
+        if not isinstance(part, Text | Refusal):
+            raise UnsupportedFeature(
+                f"The model takes only text in {message.role} messages.", param=_PARAM
+            )
+        if not _is_blank(part):
+            texts.append(part.text)
+    return texts
+
+
+def _is_blank(part: Part) -> bool:
+    return isinstance(part, Text | Refusal) and not part.text.strip()
+
+
+def _drop_final_thinking(blocks: list[wire.Block]) -> None:
+    """Thoughts that led to nothing may not end a turn."""
+    while blocks and isinstance(blocks[-1], wire.ThinkingBlock | wire.RedactedThinkingBlock):
+        blocks.pop()
+
+
+def _strip_end(blocks: list[wire.Block]) -> None:
+    while blocks and isinstance(last := blocks[-1], wire.TextBlock):
+        text = last.text.rstrip()
+        if text:
+            blocks[-1] = wire.TextBlock(text)
+            return
+        blocks.pop()
+
+
+def _merged(turns: Iterable[_OpenTurn]) -> list[_OpenTurn]:
+    """Return `turns` with those joined that an emptied turn stood between."""
+    merged: list[_OpenTurn] = []
+    for turn in turns:
+        if merged and merged[-1].role == turn.role:
+            merged[-1].blocks.extend(turn.blocks)
+        else:
+            merged.append(turn)
+    return merged
+
+
+def _has_thought(turns: Sequence[_OpenTurn]) -> bool:
+    """Whether the assistant's first turn since the user last spoke begins with thinking."""
+    if not turns[-1].results:
+        return True
+    first = turns[-1]
+    for turn in reversed(turns[:-1]):
+        if turn.role == "assistant":
+            first = turn
+        elif len(turn.blocks) > turn.results:
+            break
+    return isinstance(first.blocks[0], wire.ThinkingBlock | wire.RedactedThinkingBlock)
+
+
+B = TypeVar("B", wire.Block, wire.ResultBlock)
+
+
+def _compact(blocks: Sequence[B]) -> str | list[B]:
+    """A lone text is sent as a plain string: shorter, and quicker to encode."""
+    if len(blocks) == 1 and isinstance(only := blocks[0], wire.TextBlock):
+        return only.text
+    return list(blocks)

@@ -1,0 +1,69 @@
+"""What Gemini's models can do. Source: Vertex documentation, model pages, November 2026."""
+
+from ...domain.capabilities import Capabilities, CapabilityRule, ImageInput, Thinking
+from ...domain.conversation import Vendor
+from ...domain.effort import Effort
+
+_LOW_TO_HIGH = frozenset({Effort.LOW, Effort.MEDIUM, Effort.HIGH})
+_WITH_MINIMAL = _LOW_TO_HIGH | {Effort.MINIMAL}
+
+BASE = Capabilities(
+    dialects=frozenset(),
+    restrictions=True,
+    custom_tools=False,
+    parallel_switch=False,
+    thinking=Thinking.LEVEL,
+    thinking_off=False,
+    effort_levels=_LOW_TO_HIGH,
+    sampling=frozenset(
+        {
+            "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop",
+            "n", "logprobs",
+        }
+    ),
+    max_temperature=2.0,
+    max_stop=5,
+    # Addresses outside Cloud Storage are taken with small limits only: we fetch them.
+    image_input=ImageInput.BYTES,
+    verbosity=False,
+    max_output_tokens=65_536,
+    refused_schema_keywords=frozenset(
+        {
+            "$schema", "$comment", "pattern", "minLength", "maxLength", "multipleOf",
+            "exclusiveMinimum", "exclusiveMaximum", "uniqueItems", "contains", "minContains",
+            "maxContains", "minProperties", "maxProperties", "patternProperties",
+            "propertyNames", "dependentRequired", "dependentSchemas", "unevaluatedItems",
+            "unevaluatedProperties", "if", "then", "else", "not", "default", "examples",
+        }
+    ),
+    proofs=Vendor.GOOGLE,
+)  # fmt: skip
+
+RULES: tuple[CapabilityRule, ...] = (
+    CapabilityRule("gemini-3.6-flash*", {"effort_levels": _WITH_MINIMAL}),
+    CapabilityRule("gemini-3.5-flash-lite*", {"effort_levels": _WITH_MINIMAL}),
+    CapabilityRule(
+        "gemini-2.5*",
+        {
+            "thinking": Thinking.BUDGET,
+            "thinking_off": True,
+            "effort_levels": frozenset[Effort](),
+            "structured_with_tools": False,
+        },
+    ),
+    CapabilityRule("gemini-2.5-pro*", {"thinking_off": False}),
+    *(
+        CapabilityRule(
+            pattern,
+            {
+                "thinking": Thinking.NONE,
+                "structured_with_tools": False,
+                "max_output_tokens": 8192,
+                "proofs": None,
+            },
+        )
+        for pattern in ("gemini-1*", "gemini-2.0*")
+    ),
+)
+VERTEX_BASE = BASE
+VERTEX_RULES = RULES
