@@ -17,7 +17,7 @@ from .load import Job, Result
 from .payloads import CLAUDE, GATEWAY_KEY, MODEL
 from .processes import BenchFailed, free_port, running, wait_until_ready
 
-GATEWAY = (sys.executable, "-m", "modelmux.entrypoints.cli.main")
+GATEWAY = (str(Path(sys.executable).with_name("modelmux")),)
 ROOT = Path(__file__).parents[1]
 
 

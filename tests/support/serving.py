@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-COMMAND = (sys.executable, "-m", "modelmux.entrypoints.cli.main")
+COMMAND = (str(Path(sys.executable).with_name("modelmux")),)
 
 
 @dataclass(frozen=True, slots=True)
