@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from ...domain.errors import ConfigurationError, ProviderError, ProviderProtocolBroken, StreamCut
 from .connection import Connection
-from .pool import Origin, Pool
+from .pool import Origin, Pool, Resolve
 from .proxies import ProxyRules
 from .reply import HttpCall, HttpReply
 from .settings import TransportSettings
@@ -21,7 +21,8 @@ class HttpClient:
     """Calls the upstreams of one provider; belongs to the event loop that first uses it.
 
     Redirects are replies like others: they are never followed. `environ` is where proxies are
-    looked up, if the settings trust it.
+    looked up, if the settings trust it; `resolve` chooses what is dialled, the loop's resolver
+    if it is None.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class HttpClient:
         settings: TransportSettings,
         *,
         environ: Mapping[str, str] = os.environ,
+        resolve: Resolve | None = None,
     ) -> None:
         self.provider = provider
         self.settings = settings
@@ -37,7 +39,7 @@ class HttpClient:
             # A wrong file is told at the start, not at the first call.
             tls_context(settings.ca_file, settings.verify_tls)
         rules = ProxyRules.from_environment(environ) if settings.trust_env_proxy else None
-        self._pool = Pool(settings, rules)
+        self._pool = Pool(settings, rules, resolve)
         self._slots = Slots(
             settings.max_connections,
             max_waiting=settings.max_waiting,

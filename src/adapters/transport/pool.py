@@ -1,8 +1,11 @@
 """Connections by origin, kept while they may serve again. The pool never queues."""
 
 import asyncio
+import contextlib
 import ssl
+from collections.abc import Awaitable, Sequence
 from functools import partial
+from typing import Protocol
 
 from ...domain.errors import UpstreamTimeout, UpstreamUnreachable
 from .connection import Connection
@@ -36,13 +39,22 @@ class Origin:
         self.idle: list[Connection] = []
 
 
+class Resolve(Protocol):
+    """Chooses the addresses that are dialled for a host, best first; may refuse by raising."""
+
+    def __call__(self, host: str, port: int, /) -> Awaitable[Sequence[str]]: ...
+
+
 class Pool:
     """Takes the connection used last, so that the surplus grows old and is closed."""
 
     __slots__ = ("_emptied", "_open", "_origins", "_rules", "_settings", "_sweeper")
 
-    def __init__(self, settings: TransportSettings, rules: ProxyRules | None) -> None:
+    def __init__(
+        self, settings: TransportSettings, rules: ProxyRules | None, resolve: Resolve | None
+    ) -> None:
         self._settings = settings
+        self._resolve = resolve
         self._rules = rules
         self._origins: dict[tuple[str, str, int], Origin] = {}
         self._open: set[Connection] = set()
@@ -55,7 +67,9 @@ class Pool:
         origin = self._origins.get(key)
         if origin is None:
             proxy = self._rules.proxy_for(url) if self._rules is not None else None
-            origin = self._origins[key] = Origin(url, proxy)
+            origin = Origin(url, proxy)
+            if self._settings.keep_alive_s > 0:
+                self._origins[key] = origin
         return origin
 
     def take(self, origin: Origin) -> Connection | None:
@@ -114,13 +128,13 @@ class Pool:
         if url.scheme == "https":
             context = tls_context(self._settings.ca_file, self._settings.verify_tls)
         if proxy is None:
-            await loop.create_connection(
-                lambda: connection,
-                url.host,
-                url.port,
-                ssl=context,
-                server_hostname=url.host if context is not None else None,
-            )
+            addresses: Sequence[str] = (url.host,)
+            if self._resolve is not None:
+                addresses = await self._resolve(url.host, url.port)
+            for address in addresses[:-1]:
+                with contextlib.suppress(OSError):
+                    return await _dial_address(loop, address, url, context, connection)
+            await _dial_address(loop, addresses[-1], url, context, connection)
         elif context is None:
             await loop.create_connection(lambda: connection, proxy.host, proxy.port)
         else:
@@ -137,6 +151,9 @@ class Pool:
             connection.connection_made(transport)
 
     def _put(self, origin: Origin, connection: Connection) -> None:
+        if self._settings.keep_alive_s <= 0:
+            connection.close()
+            return
         origin.idle.append(connection)
         if self._sweeper is None:
             loop = asyncio.get_running_loop()
@@ -174,6 +191,22 @@ class Pool:
         idle = [origin for origin in self._origins.values() if origin.idle]
         if idle:
             min(idle, key=lambda origin: origin.idle[0].idle_since).idle.pop(0).close()
+
+
+async def _dial_address(
+    loop: asyncio.AbstractEventLoop,
+    address: str,
+    url: Url,
+    context: ssl.SSLContext | None,
+    connection: Connection,
+) -> None:
+    await loop.create_connection(
+        lambda: connection,
+        address,
+        url.port,
+        ssl=context,
+        server_hostname=url.host if context is not None else None,
+    )
 
 
 def _explain(error: BaseException) -> BaseException:
