@@ -191,10 +191,13 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    @property
+    def _google(self) -> FakeGoogle:
+        assert isinstance(self.server, _Server)
+        return self.server.google
 
     def do_GET(self) -> None:
-        google = self.server.google
+        google = self._google
         path = urlsplit(self.path).path.removeprefix("/computeMetadata/v1/")
         if self._misbehaves():
             return
@@ -227,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _grant(self, form: dict[str, str]) -> None:
         if form["grant_type"] == _JWT_GRANT:
-            wrong = self.server.google.check_assertion(form["assertion"])
+            wrong = self._google.check_assertion(form["assertion"])
         else:
             right = form["grant_type"] == "refresh_token" and form["refresh_token"] == REFRESH_TOKEN
             wrong = None if right else "Token has been expired or revoked."
@@ -248,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def _impersonate(self, asked: dict[str, Any]) -> None:
-        google = self.server.google
+        google = self._google
         bearer = (self.headers.get("authorization") or "").removeprefix("Bearer ")
         if bearer not in google.issued:
             self._send(401, json.dumps({"error": {"code": 401, "status": "UNAUTHENTICATED"}}))
@@ -263,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, json.dumps(told))
 
     def _misbehaves(self, body: str = "") -> bool:
-        google = self.server.google
+        google = self._google
         form = {name: values[0] for name, values in parse_qs(body).items()}
         google.calls.append(Call(self.command, self.path, form))
         planned = google.take_planned(self.path)
@@ -276,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _send_token(self, beside: dict[str, str]) -> None:
-        google = self.server.google
+        google = self._google
         told = {"access_token": google.issue(), "expires_in": google.lifetime_s} | beside
         self._send(200, json.dumps(told))
 

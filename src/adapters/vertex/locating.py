@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...domain.errors import ConfigurationError, UpstreamAuthFailed
 from ..transport.settings import TransportSettings
 from .credential_file import CredentialFile, find_credential_file
+from .endpoints import host_of
 from .location import Found, Surroundings, find_project, find_region
 from .metadata import MetadataAbsent, MetadataFailed, MetadataServer
 from .token_http import TokenHttp
@@ -45,7 +46,7 @@ class Locator:
         """Return project and region; asks the metadata server only for what nothing else tells.
 
         Raises:
-            UpstreamAuthFailed: there is no project.
+            UpstreamAuthFailed: there is no project, or the region found is no region.
         """
         if self._found is None:
             async with self._finding:
@@ -66,7 +67,15 @@ class Locator:
         project = find_project(around)
         if project is None:
             raise UpstreamAuthFailed(NO_PROJECT)
-        return Location(project, find_region(around))
+        region = find_region(around)
+        try:
+            host_of(region.value)
+        except ConfigurationError as error:
+            raise UpstreamAuthFailed(
+                "The region that was found for Vertex AI is none; set `region` for the provider.",
+                detail=f"{region.explain()}: {error.message}",
+            ) from error
+        return Location(project, region)
 
     def _credentials(self) -> CredentialFile | None:
         try:

@@ -1,0 +1,111 @@
+"""What each publisher's models are asked in; the languages themselves are next door."""
+
+from abc import abstractmethod
+from typing import Protocol
+
+import msgspec
+
+from ...domain.capabilities import Capabilities, resolve
+from ...domain.errors import ProviderError
+from ...domain.request import GenerationRequest
+from ..anthropic_messages import capabilities as claude
+from ..anthropic_messages.decode import messages_language
+from ..anthropic_messages.encode import VERSION_WITHOUT_SAMPLING
+from ..anthropic_messages.encode import encode_request as encode_messages
+from ..anthropic_messages.errors import decode_error as decode_messages_error
+from ..gemini import capabilities as gemini
+from ..gemini.decode import gemini_language
+from ..gemini.encode import encode_request as encode_gemini
+from ..gemini.errors import decode_error as decode_gemini_error
+from ..transport.answers import ErrorReply, WireLanguage
+from .endpoints import Publisher
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Language(Protocol):
+    """How one publisher's models are spoken to. `name` is the model's, without its publisher."""
+
+    headers: Headers
+
+    @abstractmethod
+    def say(self, name: str, request: GenerationRequest) -> tuple[bytes, WireLanguage]:
+        """Return the body that asks for what `request` wants, and how its answer is read.
+
+        Raises:
+            InvalidRequest, UnsupportedFeature: it cannot be said.
+        """
+        ...
+
+    @abstractmethod
+    def capabilities(self, name: str) -> Capabilities: ...
+
+    @abstractmethod
+    def greeting(self, name: str) -> bytes:
+        """Return a body whose tokens can be counted."""
+        ...
+
+    @abstractmethod
+    def decode_error(self, reply: ErrorReply) -> ProviderError: ...
+
+
+class Claude(Language):
+    """Claude, whose version marker stands in the body and whose model only in the address."""
+
+    def __init__(self, version: str, betas: tuple[str, ...]) -> None:
+        self._version = version
+        self._rules = claude.VERTEX_RULES + (
+            (claude.NO_SAMPLING,) if version == VERSION_WITHOUT_SAMPLING else ()
+        )
+        beta = (("anthropic-beta", ",".join(betas)),) if betas else ()
+        self.headers = (("content-type", "application/json"), *beta)
+
+    def say(self, name: str, request: GenerationRequest) -> tuple[bytes, WireLanguage]:
+        content = request.content.get()
+        body = encode_messages(
+            content,
+            model=name,
+            stream=request.stream,
+            capabilities=request.capabilities,
+            version=self._version,
+            in_body_model=False,
+            service_tiers=False,
+        )
+        return body, messages_language(name, content)
+
+    def capabilities(self, name: str) -> Capabilities:
+        return resolve(claude.VERTEX_BASE, self._rules, name)
+
+    def greeting(self, name: str) -> bytes:
+        return msgspec.json.encode(
+            {"model": name, "messages": [{"role": "user", "content": "Hello"}]}
+        )
+
+    def decode_error(self, reply: ErrorReply) -> ProviderError:
+        return decode_messages_error(reply)
+
+
+class Gemini(Language):
+    headers = (("content-type", "application/json"),)
+
+    def say(self, name: str, request: GenerationRequest) -> tuple[bytes, WireLanguage]:
+        content = request.content.get()
+        body = encode_gemini(content, capabilities=request.capabilities)
+        return body, gemini_language(name, content)
+
+    def capabilities(self, name: str) -> Capabilities:
+        return resolve(gemini.BASE, gemini.RULES, name)
+
+    def greeting(self, name: str) -> bytes:  # noqa: ARG002 - only Claude names it in the body
+        return b'{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}'
+
+    def decode_error(self, reply: ErrorReply) -> ProviderError:
+        return decode_gemini_error(reply)
+
+
+def languages(anthropic_version: str, betas: tuple[str, ...]) -> dict[Publisher, Language]:
+    """Return the language of each publisher."""
+    return {
+        Publisher.ANTHROPIC: Claude(anthropic_version, betas),
+        Publisher.GOOGLE: Gemini(),
+    }

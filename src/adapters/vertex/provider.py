@@ -1,0 +1,72 @@
+"""VertexProvider: Claude and Gemini, asked at Google's address with Google's tokens."""
+
+from collections.abc import Mapping, Sequence
+
+from ...application.ports import Answer, Clock, LlmProvider
+from ...domain.capabilities import Capabilities
+from ...domain.errors import UpstreamAuthFailed
+from ...domain.request import GenerationRequest
+from ..transport.answers import open_answer
+from ..transport.client import HttpCall
+from ..transport.settings import TransportSettings
+from .calls import VertexCalls
+from .endpoints import parse_model
+from .options import VertexOptions
+from .probe import VertexProbe
+
+_UNKNOWN = Capabilities()
+
+
+class VertexProvider(LlmProvider):
+    """Whoever made it closes it. Nothing is read, and nobody asked, before the first call."""
+
+    def __init__(
+        self,
+        name: str,
+        options: VertexOptions,
+        *,
+        environment: Mapping[str, str],
+        clock: Clock,
+        settings: TransportSettings,
+    ) -> None:
+        self._calls = VertexCalls(
+            name, options, environment=environment, clock=clock, settings=settings
+        )
+
+    def accepts(self, model: str) -> bool:
+        """Return whether the name tells its publisher, and we know that one."""
+        return parse_model(model) is not None
+
+    def capabilities_for(self, model: str) -> Capabilities:
+        """Return the record of `model`; of a name that is not accepted, the widest."""
+        if not self.accepts(model):
+            return _UNKNOWN
+        parsed, language = self._calls.model(model)
+        return language.capabilities(parsed.name)
+
+    def probe(self, models: Sequence[str] = ()) -> VertexProbe:
+        """Return the probe, which asks about `models`, the first of each publisher."""
+        return VertexProbe(self._calls, models)
+
+    async def open(self, request: GenerationRequest) -> Answer:
+        calls = self._calls
+        model, language = calls.model(request.model)
+        # Said before anybody is asked: what cannot be said costs no call.
+        body, reading = language.say(model.name, request)
+        door = calls.known_door(request.model) or await calls.door(request.model)
+        signed = await calls.signed()
+        stream = request.stream
+        url = door.stream if stream else door.whole
+        try:
+            call = HttpCall(url, (*door.headers, *signed), body)
+            return await open_answer(calls.client, call, reading, stream=stream)
+        except UpstreamAuthFailed as error:
+            if error.status != 401:
+                raise
+        # A token may be revoked before its end: one more try with a new one.
+        call = HttpCall(url, (*door.headers, *await calls.signed_anew(signed)), body)
+        return await open_answer(calls.client, call, reading, stream=stream)
+
+    async def aclose(self) -> None:
+        """Close the connections, and end a sign-in that is under way. Idempotent."""
+        await self._calls.aclose()
