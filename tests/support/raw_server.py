@@ -114,6 +114,12 @@ class RawServer:
     def open_connections(self) -> int:
         return self.connections - self.ended
 
+    async def until_asked(self, count: int, timeout_s: float = 2.0) -> None:
+        """Wait until `count` requests have been read; fails in time."""
+        async with asyncio.timeout(timeout_s):
+            while len(self.requests) < count:  # noqa: ASYNC110 - as below
+                await asyncio.sleep(0.005)
+
     async def until_ended(self, count: int, timeout_s: float = 2.0) -> None:
         """Wait until `count` connections are over; fails in time."""
         async with asyncio.timeout(timeout_s):

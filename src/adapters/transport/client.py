@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from ...domain.errors import ConfigurationError, ProviderError, ProviderProtocolBroken, StreamCut
 from .connection import Connection
-from .pool import Origin, Pool, Resolve
+from .dialling import Dialler, Resolve
+from .pool import Origin, Pool
 from .proxies import ProxyRules
 from .reply import HttpCall, HttpReply
 from .settings import TransportSettings
@@ -39,7 +40,7 @@ class HttpClient:
             # A wrong file is told at the start, not at the first call.
             tls_context(settings.ca_file, settings.verify_tls)
         rules = ProxyRules.from_environment(environ) if settings.trust_env_proxy else None
-        self._pool = Pool(settings, rules, resolve)
+        self._pool = Pool(settings, Dialler(settings, rules, resolve))
         self._slots = Slots(
             settings.max_connections,
             max_waiting=settings.max_waiting,

@@ -1,25 +1,19 @@
 """Connections by origin, kept while they may serve again. The pool never queues."""
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import Awaitable, Sequence
 from functools import partial
-from typing import Protocol
 
-from ...domain.errors import UpstreamTimeout, UpstreamUnreachable
 from .connection import Connection
-from .proxies import Proxy, ProxyRules
+from .dialling import Dialler
+from .proxies import Proxy
 from .settings import TransportSettings
-from .tls import tls_context
-from .tunnel import open_tunnel
 from .url import Url
 
 _CLOSE_S = 1.0
 
 
 class Origin:
-    """One address: how it is dialled, how its requests begin, and its idle connections."""
+    """One address: how its requests begin, and its idle connections, the last used at the end."""
 
     __slots__ = ("idle", "own_headers", "proxy", "target_prefix", "url")
 
@@ -39,23 +33,14 @@ class Origin:
         self.idle: list[Connection] = []
 
 
-class Resolve(Protocol):
-    """Chooses the addresses that are dialled for a host, best first; may refuse by raising."""
-
-    def __call__(self, host: str, port: int, /) -> Awaitable[Sequence[str]]: ...
-
-
 class Pool:
     """Takes the connection used last, so that the surplus grows old and is closed."""
 
-    __slots__ = ("_emptied", "_open", "_origins", "_rules", "_settings", "_sweeper")
+    __slots__ = ("_dialler", "_emptied", "_open", "_origins", "_settings", "_sweeper")
 
-    def __init__(
-        self, settings: TransportSettings, rules: ProxyRules | None, resolve: Resolve | None
-    ) -> None:
+    def __init__(self, settings: TransportSettings, dialler: Dialler) -> None:
         self._settings = settings
-        self._resolve = resolve
-        self._rules = rules
+        self._dialler = dialler
         self._origins: dict[tuple[str, str, int], Origin] = {}
         self._open: set[Connection] = set()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -66,8 +51,7 @@ class Pool:
         key = (url.scheme, url.host, url.port)
         origin = self._origins.get(key)
         if origin is None:
-            proxy = self._rules.proxy_for(url) if self._rules is not None else None
-            origin = Origin(url, proxy)
+            origin = Origin(url, self._dialler.proxy_for(url))
             if self._settings.keep_alive_s > 0:
                 self._origins[key] = origin
         return origin
@@ -100,12 +84,11 @@ class Pool:
         )
         self._open.add(connection)
         try:
-            async with asyncio.timeout(self._settings.connect_timeout_s):
-                await self._dial(loop, origin, connection)
-        except BaseException as error:
+            await self._dialler.dial(origin.url, origin.proxy, connection)
+        except BaseException:
             connection.close()
             self._lost(origin, connection)
-            raise _explain(error) from error
+            raise
         return connection
 
     async def aclose(self) -> None:
@@ -119,36 +102,6 @@ class Pool:
         for connection in tuple(self._open):
             connection.abort()
         await asyncio.wait([self._emptied], timeout=_CLOSE_S)
-
-    async def _dial(
-        self, loop: asyncio.AbstractEventLoop, origin: Origin, connection: Connection
-    ) -> None:
-        url, proxy = origin.url, origin.proxy
-        context: ssl.SSLContext | None = None
-        if url.scheme == "https":
-            context = tls_context(self._settings.ca_file, self._settings.verify_tls)
-        if proxy is None:
-            addresses: Sequence[str] = (url.host,)
-            if self._resolve is not None:
-                addresses = await self._resolve(url.host, url.port)
-            for address in addresses[:-1]:
-                with contextlib.suppress(OSError):
-                    return await _dial_address(loop, address, url, context, connection)
-            await _dial_address(loop, addresses[-1], url, context, connection)
-        elif context is None:
-            await loop.create_connection(lambda: connection, proxy.host, proxy.port)
-        else:
-            tunnel = await open_tunnel(proxy, url.host, url.port)
-            try:
-                transport = await loop.start_tls(
-                    tunnel, connection, context, server_hostname=url.host
-                )
-            except BaseException:
-                tunnel.abort()
-                raise
-            if transport is None:
-                raise ConnectionResetError("lost during the TLS handshake")
-            connection.connection_made(transport)
 
     def _put(self, origin: Origin, connection: Connection) -> None:
         if self._settings.keep_alive_s <= 0:
@@ -191,34 +144,3 @@ class Pool:
         idle = [origin for origin in self._origins.values() if origin.idle]
         if idle:
             min(idle, key=lambda origin: origin.idle[0].idle_since).idle.pop(0).close()
-
-
-async def _dial_address(
-    loop: asyncio.AbstractEventLoop,
-    address: str,
-    url: Url,
-    context: ssl.SSLContext | None,
-    connection: Connection,
-) -> None:
-    await loop.create_connection(
-        lambda: connection,
-        address,
-        url.port,
-        ssl=context,
-        server_hostname=url.host if context is not None else None,
-    )
-
-
-def _explain(error: BaseException) -> BaseException:
-    """Return what a caller is told of a failed dialling; cancellation stays itself."""
-    if isinstance(error, TimeoutError):
-        return UpstreamTimeout("No connection to the upstream in time.", phase="connect")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return UpstreamUnreachable(
-            "The upstream's certificate is not trusted.", detail=error.verify_message
-        )
-    if isinstance(error, OSError | UnicodeError):
-        return UpstreamUnreachable(
-            "The upstream cannot be reached.", detail=f"{type(error).__name__}: {error}"
-        )
-    return error

@@ -71,10 +71,13 @@ async def test_silence_is_a_read_timeout() -> None:
         await peer.request()
         await peer.closed()
 
-    async with raw_server(silent) as server, http_client(first_byte_timeout_s=0.05) as client:
-        async with httpx.AsyncClient(transport=PooledTransport(client)) as caller:
-            with pytest.raises(httpx.ReadTimeout):
-                await caller.get(server.base_url)
+    async with (
+        raw_server(silent) as server,
+        http_client(first_byte_timeout_s=0.05) as client,
+        httpx.AsyncClient(transport=PooledTransport(client)) as caller,
+    ):
+        with pytest.raises(httpx.ReadTimeout):
+            await caller.get(server.base_url)
 
 
 async def test_a_compressed_reply_is_never_inflated() -> None:
@@ -82,7 +85,10 @@ async def test_a_compressed_reply_is_never_inflated() -> None:
         await peer.request()
         await peer.send(response(b"x", status=500, headers=(("content-encoding", "gzip"),)))
 
-    async with raw_server(zipped) as server, http_client() as client:
-        async with httpx.AsyncClient(transport=PooledTransport(client)) as caller:
-            with pytest.raises(httpx.DecodingError):
-                await caller.get(server.base_url)
+    async with (
+        raw_server(zipped) as server,
+        http_client() as client,
+        httpx.AsyncClient(transport=PooledTransport(client)) as caller,
+    ):
+        with pytest.raises(httpx.DecodingError):
+            await caller.get(server.base_url)

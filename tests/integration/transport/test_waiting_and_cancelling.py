@@ -33,8 +33,7 @@ async def test_a_cancelled_wait_for_the_head_closes_the_connection_and_frees_the
     async with raw_server(hang) as server, http_client(max_connections=1) as client:
         for count in range(1, 4):
             task = asyncio.ensure_future(client.send(post(server.base_url)))
-            while len(server.requests) < count:
-                await asyncio.sleep(0.005)
+            await server.until_asked(count)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
