@@ -113,7 +113,7 @@ class _Writer:
         proof = thoughts.proof
         if proof is not None and proof.vendor is self._spelling.proofs:
             turn.thoughts.append(proof.value)
-        elif self._spelling.echo_reasoning:
+        elif proof is None and self._spelling.echo_reasoning:
             turn.thoughts.append(thoughts.text)
 
     def add_words(self, message: Message) -> None:

@@ -19,9 +19,9 @@ from ...domain.errors import (
     UpstreamTimeout,
 )
 from ..transport.answers import ErrorReply
+from ..transport.retry_after import retry_after_s
 from .error_bodies import Told, read_error
 from .redact import redact
-from .retry_hints import retry_after_s, should_retry
 
 _NO_MONEY = frozenset(
     {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
@@ -29,6 +29,7 @@ _NO_MONEY = frozenset(
 _NO_MODEL = frozenset({"model_not_found", "DeploymentNotFound"})
 _BLOCKED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
 _TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_SHOULD_RETRY: Final = {"true": True, "false": False}
 _TRACKING_HEADERS: Final = (
     "x-request-id",
     "apim-request-id",
@@ -117,7 +118,7 @@ def _classify(
         upstream_type=told.type,
         param=told.param,
         retry_after_s=retry_after_s(headers),
-        should_retry=should_retry(headers),
+        should_retry=_SHOULD_RETRY.get(headers.get("x-should-retry", "").lower()),
     )
 
 

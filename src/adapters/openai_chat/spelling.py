@@ -15,10 +15,10 @@ class Spelling:
     """How one server wants things said.
 
     `developer_role` False sends developer messages as system messages. `proofs` names the vendor
-    whose thoughts go back with its own proof; `echo_reasoning` sends back all thoughts; both as
-    `reasoning_content`. `no_effort` are the members that switch thinking off where
-    `reasoning_effort` has no word for it. `allowed_tools` and `custom_tools` False send the same
-    meaning in functions and plain choices.
+    whose thoughts go back with its own proof; `echo_reasoning` sends back thoughts that are no
+    vendor's proof; both as `reasoning_content`. `no_effort` are the members that switch thinking
+    off where `reasoning_effort` has no word for it. `allowed_tools` and `custom_tools` False send
+    the same meaning in functions and plain choices.
     """
 
     max_tokens: str = "max_completion_tokens"

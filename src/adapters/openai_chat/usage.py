@@ -51,6 +51,9 @@ def decode_usage(wire: WireUsage) -> Usage:
     output_tokens = wire.completion_tokens
     if output_tokens is None:
         output_tokens = max((wire.total_tokens or 0) - input_tokens, 0)
+    elif reasoning and wire.total_tokens == input_tokens + output_tokens + reasoning:
+        # xAI counts thoughts beside the completion, as its total shows.
+        output_tokens += reasoning
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,

@@ -1,0 +1,198 @@
+"""The adapter of every service that speaks OpenAI's chat completions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from ...application.ports import Answer, Credentials, LlmProvider
+from ...domain.capabilities import Capabilities, resolve
+from ...domain.dialect import Dialect
+from ...domain.errors import UnsupportedFeature
+from ...domain.request import GenerationRequest, Verbatim
+from ...domain.tools import CustomTool
+from ..openai_chat.decode import Reading, chat_language
+from ..openai_chat.encode import encode_members
+from ..openai_chat.relay import ChatRelay, EmbeddingsRelay
+from ..transport.answers import open_answer, open_relay
+from ..transport.client import HttpCall, HttpClient
+from ..transport.settings import TransportSettings
+from ..transport.url import Url
+from .auth import StaticKey
+from .endpoints import BaseEndpoints, Endpoints, Paths
+from .preset import Preset
+from .tailoring import ask_for_usage, tailor
+
+_SPOKEN: Final = frozenset({Dialect.CHAT_COMPLETIONS, Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAICompatOptions:
+    """One upstream: where it is, who we are there, and what is known of it.
+
+    `auth` None calls it without a key. `extra_headers` are sent with every call; `endpoints` is
+    for those whose addresses are not `base_url` and `paths`.
+    """
+
+    name: str
+    preset: Preset
+    base_url: Url
+    auth: Credentials | None = None
+    extra_headers: tuple[tuple[str, str], ...] = ()
+    paths: Paths = field(default_factory=Paths)
+    transport: TransportSettings = field(default_factory=TransportSettings)
+    organization: str | None = None
+    project: str | None = None
+    endpoints: Endpoints | None = None
+
+
+class OpenAICompatProvider(LlmProvider):
+    """Relays what is in OpenAI's own words, and translates the rest into chat completions."""
+
+    def __init__(self, options: OpenAICompatOptions) -> None:
+        self.options = options
+        self.client = HttpClient(options.name, options.transport)
+        self.endpoints = options.endpoints or BaseEndpoints(options.base_url, options.paths)
+        self._preset = options.preset
+        self._emulating = replace(options.preset.spelling, custom_tools=False)
+        self._hidden = _hidden_words(options)
+        self._headers = _fixed_headers(options)
+        self._auth = None if isinstance(options.auth, StaticKey) else options.auth
+        self.capabilities = lru_cache(maxsize=1024)(self._capabilities)
+
+    async def open(self, request: GenerationRequest) -> Answer:
+        verbatim = request.verbatim
+        if (
+            verbatim is not None
+            and verbatim.dialect in _SPOKEN
+            and verbatim.dialect in request.capabilities.dialects
+            and not self._must_translate(verbatim)
+        ):
+            return await self._relay(request, verbatim)
+        if request.dialect in (Dialect.COMPLETIONS, Dialect.EMBEDDINGS):
+            raise UnsupportedFeature(
+                f"The model {request.model!r} does not offer {request.dialect.value}.",
+                param="model",
+            )
+        return await self._translate(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.client.aclose()
+
+    async def headers(self) -> Sequence[tuple[str, str]]:
+        """Return the headers of a call, sign-in included.
+
+        Raises:
+            UpstreamAuthFailed: no token can be had.
+        """
+        if self._auth is None:
+            return self._headers
+        return [*self._headers, await self._auth.header()]
+
+    def _capabilities(self, model: str) -> Capabilities:
+        return resolve(self._preset.capabilities, self._preset.rules, model)
+
+    def _must_translate(self, verbatim: Verbatim) -> bool:
+        """Whether the body holds what this service does not know, or answers what clients do not.
+
+        The byte tests may be wrong in one direction: a text with these words is translated.
+        """
+        if verbatim.dialect is not Dialect.CHAT_COMPLETIONS:
+            return False
+        if not self._preset.relay_chat:
+            return True
+        spelling = self._preset.spelling
+        members = verbatim.members
+        return (not spelling.developer_role and _mentions(members, "messages", b'"developer"')) or (
+            not spelling.custom_tools
+            and (
+                _mentions(members, "tools", b'"custom"')
+                or _mentions(members, "tool_choice", b'"allowed_tools"')
+            )
+        )
+
+    async def _relay(self, request: GenerationRequest, verbatim: Verbatim) -> Answer:
+        members = verbatim.members
+        # The model stands first: routers such as Hugging Face's read it from the body's begin.
+        body: dict[str, object] = {"model": request.model}
+        body.update(members)
+        body["model"] = request.model
+        tailor(body, self._preset, request)
+        if request.stream:
+            ask_for_usage(body, self._preset)
+        make = EmbeddingsRelay if verbatim.dialect is Dialect.EMBEDDINGS else ChatRelay
+        relay = make(
+            model=request.model,
+            max_event_bytes=self.client.settings.max_event_bytes,
+            hidden=self._hidden,
+            hide_usage=not request.include_usage,
+            respell_reasoning=self._preset.respell_reasoning,
+            several="n" in members,
+        )
+        request.journal.relayed = True
+        call = HttpCall(
+            self.endpoints.url(verbatim.dialect, request.model),
+            await self.headers(),
+            _encode(body),
+        )
+        return await open_relay(self.client, call, relay, stream=request.stream)
+
+    async def _translate(self, request: GenerationRequest) -> Answer:
+        content = request.content.get()
+        spelling = self._preset.spelling
+        custom_names: frozenset[str] = frozenset()
+        if not (spelling.custom_tools and request.capabilities.custom_tools):
+            spelling = self._emulating
+            custom_names = frozenset(
+                tool.name for tool in content.tools if isinstance(tool, CustomTool)
+            )
+        body = encode_members(
+            content, model=request.model, stream=request.stream, spelling=spelling
+        )
+        tailor(body, self._preset, request)
+        reading = Reading(request.model, spelling.proofs, self._hidden, custom_names)
+        call = HttpCall(
+            self.endpoints.url(Dialect.CHAT_COMPLETIONS, request.model),
+            await self.headers(),
+            _encode(body),
+        )
+        return await open_answer(self.client, call, chat_language(reading), stream=request.stream)
+
+
+def _mentions(members: Mapping[str, object], name: str, word: bytes) -> bool:
+    value = members.get(name)
+    return isinstance(value, msgspec.Raw) and word in bytes(value)
+
+
+def _hidden_words(options: OpenAICompatOptions) -> tuple[str, ...]:
+    """What an upstream's message may repeat and callers must not read.
+
+    A host without a dot is a word like another (`vllm`): hidden only together with its port.
+    """
+    url = options.base_url
+    words = [f"{url.host}:{url.port}"]
+    if "." in url.host:
+        words.append(url.host)
+    if isinstance(options.auth, StaticKey) and options.auth.secret:
+        words.append(options.auth.secret.reveal())
+    return tuple(words)
+
+
+def _fixed_headers(options: OpenAICompatOptions) -> tuple[tuple[str, str], ...]:
+    headers = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+        ("user-agent", "modelmux"),
+    ]
+    if options.organization is not None:
+        headers.append(("openai-organization", options.organization))
+    if options.project is not None:
+        headers.append(("openai-project", options.project))
+    if isinstance(options.auth, StaticKey):
+        headers.append(options.auth.fixed)
+    own = {name.lower() for name, _ in options.extra_headers}
+    return (*(pair for pair in headers if pair[0] not in own), *options.extra_headers)
