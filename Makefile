@@ -44,13 +44,16 @@ bench: .venv/installed-dev
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
+# setuptools warns about every editable installation; there is nothing to be done about it.
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@echo "installing modelmux into .venv ..."
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev
+	@echo "installing what the checks and tests need ..."
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --group dev
 	@touch $@
 
 # The official Node SDK, for the tests that speak through it; Node itself is a development

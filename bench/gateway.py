@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from .load import Job, Result
 from .payloads import CLAUDE, GATEWAY_KEY, MODEL
 from .processes import BenchFailed, free_port, running, wait_until_ready
@@ -94,23 +91,16 @@ def drive(job: Job) -> Result:
     return result
 
 
-def prepare_credentials(folder: Path, token_port: int) -> Path:
-    """Write a service account of nobody, whose token endpoint is the stub."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    path = folder / "service-account.json"
+def _credentials(folder: Path, token_port: int) -> Path:
+    """Write the sign-in of nobody, whose token endpoint is the stub."""
+    path = folder / "credentials.json"
     path.write_text(
         json.dumps(
             {
-                "type": "service_account",
-                "project_id": "bench",
-                "private_key_id": "bench",
-                "private_key": key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                ).decode(),
-                "client_email": "bench@bench.invalid",
-                "client_id": "1",
+                "type": "authorized_user",
+                "client_id": "bench",
+                "client_secret": "bench-secret-not-secret",
+                "refresh_token": "bench-token-not-secret",
                 "token_uri": f"http://127.0.0.1:{token_port}/token",
             }
         )
@@ -119,7 +109,7 @@ def prepare_credentials(folder: Path, token_port: int) -> Path:
 
 
 def _configuration(port: int, upstream_port: int, folder: Path) -> str:
-    credentials = prepare_credentials(folder, upstream_port)
+    credentials = _credentials(folder, upstream_port)
     return f"""
 [server]
 host = "127.0.0.1"

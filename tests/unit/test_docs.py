@@ -10,9 +10,15 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from modelmux.adapters.openai_compat.presets import PRESETS
-from modelmux.domain.errors import ConfigurationError
+from modelmux.domain.errors import (
+    ConfigurationError,
+    MethodNotAllowed,
+    ModelmuxError,
+    UpstreamTimeout,
+)
 from modelmux.entrypoints.cli.main import VERBS, main
 from modelmux.entrypoints.discovery import Discovery
+from modelmux.entrypoints.errors import describe
 from modelmux.entrypoints.settings_file import Surroundings, load_settings
 from tests.support.markdown import ROOT, Block, blocks, documents, links_of
 
@@ -33,7 +39,7 @@ def test_a_configuration_decodes(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "modelmux.toml"
     file.write_text(_SECRET_FILE.sub(lambda _: f"${{file:{secret}}}", block.text))
     loaded = load_settings(file, PRESETS, surroundings=_surroundings(block.text, tmp_path))
-    assert loaded.settings.all_providers
+    assert loaded.settings.named_providers()
 
 
 def test_a_configuration_with_a_misspelt_key_does_not_decode(tmp_path: Path) -> None:
@@ -119,6 +125,26 @@ def test_links_within_the_project_lead_somewhere(path: Path) -> None:
             titles = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
             slugs = {re.sub(r"[^a-z0-9 -]", "", t.lower()).replace(" ", "-") for t in titles}
             assert anchor in slugs, target
+
+
+def _leaves(kind: type[ModelmuxError]) -> Iterator[type[ModelmuxError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _leaves(child)
+
+
+def _made(kind: type[ModelmuxError]) -> ModelmuxError:
+    if issubclass(kind, UpstreamTimeout):
+        return kind("message", phase="idle")
+    if issubclass(kind, MethodNotAllowed):
+        return kind("message", allowed=("GET",))
+    return kind("message")
+
+
+@pytest.mark.parametrize("kind", list(_leaves(ModelmuxError)), ids=lambda kind: kind.__name__)
+def test_every_error_code_is_explained(kind: type[ModelmuxError]) -> None:
+    code = describe(_made(kind)).code
+    assert code is None or f"`{code}`" in (ROOT / "docs" / "TROUBLESHOOTING.md").read_text()
 
 
 def test_paths_named_in_the_architecture_exist() -> None:

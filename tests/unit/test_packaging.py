@@ -29,8 +29,7 @@ def _last_stage() -> list[tuple[str, str]]:
 
 
 def _yaml(name: str) -> dict[Any, Any]:  # Any: YAML's values
-    loaded = yaml.safe_load((ROOT / name).read_text())
-    assert isinstance(loaded, dict)
+    loaded: dict[Any, Any] = yaml.safe_load((ROOT / name).read_text())
     return loaded
 
 
@@ -78,7 +77,8 @@ def test_the_environment_of_a_compose_file_is_a_configuration(name: str, tmp_pat
         for key, value in service["environment"].items()
     }
     around = Surroundings(environ, tmp_path, "linux", lambda _: Discovery(()))
-    provider = load_settings(None, PRESETS, surroundings=around).settings.all_providers[0]
+    settings = load_settings(None, PRESETS, surroundings=around).settings
+    [(_, _, provider)] = settings.named_providers()
     assert provider.__struct_config__.tag == environ["PROVIDER_TYPE"]
 
 
