@@ -18,6 +18,7 @@ _MAX_VALUE_BYTES = 8 * 2**20
 _IN_ONE_SELECT = 500
 _ABSENCES = 20_000
 _ABSENCE_S = 30.0
+_MAX_ABSENT_ID = 200  # callers choose the length of what they ask for
 
 
 class SqlProofVault(ProofVault):
@@ -72,11 +73,13 @@ class SqlProofVault(ProofVault):
             stored = await self._read(missing)
             await self._front.keep(stored)
             found.update(stored)
-            self._note_absent(now, (key for key in missing if key not in stored))
+            self._note_absent(now, [key for key in missing if key not in stored])
         return found
 
     def _note_absent(self, now: float, keys: Iterable[ProofKey]) -> None:
         for key in keys:
+            if len(key.call_id) > _MAX_ABSENT_ID:
+                continue
             self._absent[key] = now + _ABSENCE_S
             self._absent.move_to_end(key)
         while len(self._absent) > _ABSENCES:
