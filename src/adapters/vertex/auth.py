@@ -26,6 +26,7 @@ from .token_http import TokenHttp
 
 AHEAD_S = 225.0  # Google's own libraries renew 3 min 45 s before the end
 _LIFE_UNKNOWN_S = 600.0
+_RENEW_PAUSE_S = 30.0
 _TRIES = 3
 _PAUSE_S = 0.5
 
@@ -60,6 +61,8 @@ class GoogleSignIn(Credentials):
         self._metadata = MetadataServer(environment)
         self._loaded: _Account | None = None
         self._tokens = self._new_tokens()
+        self._spent: CachedToken | None = None
+        self._renew_again_at = float("-inf")
         self._token = ""
         self._headers: Headers = ()
 
@@ -80,15 +83,21 @@ class GoogleSignIn(Credentials):
             self._token = token
         return self._headers
 
-    async def renew(self, refused: Headers) -> Headers:
+    async def renew(self, refused: Headers) -> Headers | None:
         """Return headers with another token than `refused`, which the upstream did not take.
 
-        Whoever comes second with the same refused token gets what the first has fetched.
+        Whoever comes second with the same refused token gets what the first has fetched. None if
+        that was tried a moment ago: an upstream that refuses every token must not cost one a call.
         """
         if refused is self._headers:
-            spent, self._tokens = self._tokens, self._new_tokens()
+            now = self._clock.monotonic()
+            if now < self._renew_again_at:
+                return None
+            self._renew_again_at = now + _RENEW_PAUSE_S
+            # Others may be waiting for the old one's fetch, so that is not ended here; it ends by
+            # itself before there can be another one to keep.
+            self._spent, self._tokens = self._tokens, self._new_tokens()
             self._headers, self._token = (), ""
-            await spent.aclose()
         return await self.headers()
 
     def describe(self) -> str:
@@ -102,6 +111,8 @@ class GoogleSignIn(Credentials):
     async def aclose(self) -> None:
         """End a renewal that is under way. Idempotent."""
         await self._tokens.aclose()
+        if self._spent is not None:
+            await self._spent.aclose()
 
     def _new_tokens(self) -> CachedToken:
         return CachedToken(self._fetch, self._clock, ahead_s=AHEAD_S)

@@ -123,8 +123,8 @@ class VertexCalls:
             error.provider = self._name
             raise
 
-    async def signed_anew(self, refused: Headers) -> Headers:
-        """`signed`, with another token than the one that an upstream refused."""
+    async def signed_anew(self, refused: Headers) -> Headers | None:
+        """`signed`, with another token than the one refused; None if that is of no use now."""
         try:
             return await self._sign_in.renew(refused)
         except ProviderError as error:

@@ -63,8 +63,11 @@ class VertexProvider(LlmProvider):
         except UpstreamAuthFailed as error:
             if error.status != 401:
                 raise
-        # A token may be revoked before its end: one more try with a new one.
-        call = HttpCall(url, (*door.headers, *await calls.signed_anew(signed)), body)
+            # A token may be revoked before its end: one more try with a new one.
+            renewed = await calls.signed_anew(signed)
+            if renewed is None:
+                raise
+        call = HttpCall(url, (*door.headers, *renewed), body)
         return await open_answer(calls.client, call, reading, stream=stream)
 
     async def aclose(self) -> None:

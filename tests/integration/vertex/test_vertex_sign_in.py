@@ -206,6 +206,31 @@ async def test_a_refused_token_is_replaced_once_for_all_who_were_refused(
     assert len(google.issued) == 2
 
 
+async def test_an_upstream_that_refuses_every_token_does_not_cost_one_a_call(
+    google: FakeGoogle, sign_ins: SignIns, clock: ManualClock
+) -> None:
+    sign_in = sign_ins.make(GCE_METADATA_HOST=google.host)
+    second = await sign_in.renew(await sign_in.headers())
+    assert second is not None
+    assert await sign_in.renew(second) is None
+    assert await sign_in.headers() == second
+    clock.advance(31)
+    assert await sign_in.renew(second) == (("authorization", "Bearer token-3-not-secret"),)
+
+
+async def test_a_refusal_leaves_alone_those_who_wait_for_a_renewal(
+    google: FakeGoogle, sign_ins: SignIns, clock: ManualClock
+) -> None:
+    sign_in = sign_ins.make(GCE_METADATA_HOST=google.host)
+    refused = await sign_in.headers()
+    clock.advance(3601)
+    google.plan("/computeMetadata", Planned(delay_s=0.2))
+    waiting = asyncio.create_task(sign_in.headers())
+    await _until(lambda: len(google.calls) == 2)
+    assert await sign_in.renew(refused)
+    assert await waiting
+
+
 async def test_revoked_user_credentials_tell_a_person_to_sign_in_again(
     google: FakeGoogle, sign_ins: SignIns, tmp_path: Path
 ) -> None:
