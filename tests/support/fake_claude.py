@@ -1,0 +1,224 @@
+"""Claude on a loopback socket, behind its own door and behind Google's.
+
+    with fake_claude() as claude:
+        ... claude.base_url, claude.requests, claude.plan(error_reply(529, "overloaded_error")) ...
+
+It refuses what the service refuses (`claude_rules`), signs its thoughts, and answers from the
+conversation alone (`fake_upstream`).
+"""
+
+import json
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from .claude_rules import Refused, call_id, check, sign, thinks
+from .fake_upstream import (
+    FakeUpstream,
+    Json,
+    Received,
+    Reply,
+    Said,
+    decide,
+    pacing,
+    pieces,
+    sample,
+    serve,
+)
+
+_VERTEX = re.compile(
+    r"/(?:v1|v1beta1)/projects/[^/]+/locations/[^/]+/publishers/anthropic/models/"
+    r"(?P<model>[^/:]+):(?P<verb>rawPredict|streamRawPredict)"
+)
+_MARKERS = ("vertex-2023-10-16", "2026-10-21")
+_VERSIONS = ("2023-06-01", "2026-10-21")
+
+
+def error_reply(status: int, kind: str, message: str = "planned") -> Reply:
+    """Return an error in Anthropic's envelope."""
+    body = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}
+    return Reply(status, json.dumps(body).encode())
+
+
+@dataclass(slots=True)
+class FakeClaude(FakeUpstream):
+    def unauthenticated(self) -> Reply:
+        error = {"code": 401, "message": "Request had invalid credentials.",
+                 "status": "UNAUTHENTICATED"}  # fmt: skip
+        return Reply(401, json.dumps([{"error": error}]).encode())
+
+    def answer(self, request: Received) -> Reply:
+        body = request.body
+        path = request.path.partition("?")[0]
+        if path.endswith("/models/count-tokens:rawPredict"):
+            return Reply(body=b'{"input_tokens":3}')
+        found = _VERTEX.fullmatch(path)
+        try:
+            if found is not None:
+                model = found["model"].replace("%40", "@")
+                version = body.get("anthropic_version", "")
+                if version not in _MARKERS:
+                    raise Refused("anthropic_version: Field required")
+                if bool(body.get("stream")) != (found["verb"] == "streamRawPredict"):
+                    raise Refused("stream: does not fit the method that was called")
+            elif path == "/v1/messages":
+                model = body.get("model", "")
+                version = request.headers.get("anthropic-version", "")
+                if version not in _VERSIONS:
+                    raise Refused("anthropic-version: header is required")
+            else:
+                return error_reply(404, "not_found_error", f"no such path: {path}")
+            if not model.startswith("claude-"):
+                return error_reply(404, "not_found_error", f"model: {model}")
+            check(body, model, version=version, vertex=found is not None)
+        except Refused as refused:
+            return error_reply(400, "invalid_request_error", str(refused))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            return error_reply(400, "invalid_request_error", f"malformed request: {error!r}")
+        return _reply(body, model)
+
+
+@contextmanager
+def fake_claude(*, token: str | None = None) -> Generator[FakeClaude, None, None]:
+    """Serve until the block ends; with `token` only those who bear it are answered."""
+    with serve(FakeClaude(token=token)) as served:
+        yield cast("FakeClaude", served)  # serve gives back what it was given
+
+
+def _reply(body: Json, model: str) -> Reply:
+    said, results, steps = _read(body)
+    content = _content(body, model, _decide(body, said, results, steps), len(body["messages"]))
+    called = any(block["type"] == "tool_use" for block in content)
+    usage = {
+        "input_tokens": 10,
+        "cache_read_input_tokens": 4,
+        "cache_creation_input_tokens": 2,
+        "output_tokens": 5 * len(content),
+    }
+    message: Json = {
+        "id": f"msg_{sign(model, said)[:12]}",
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": content,
+        "stop_reason": "tool_use" if called else "end_turn",
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    if not body.get("stream"):
+        return Reply(body=json.dumps(message).encode(), delay_s=0.05 if "slow" in said else 0.0)
+    return pacing(said, [_frame(event) for event in _events(message)])
+
+
+def _read(body: Json) -> tuple[str, list[str], int]:
+    """Return what the user last said, the tools' results since, and the steps taken since."""
+    results: list[str] = []
+    steps = 0
+    for turn in reversed(body["messages"]):
+        if turn["role"] == "assistant":
+            steps += 1
+            continue
+        if isinstance(turn["content"], str):
+            return turn["content"], results, steps
+        texts = [block["text"] for block in turn["content"] if block["type"] == "text"]
+        for block in reversed(turn["content"]):
+            if block["type"] == "tool_result":
+                results.insert(0, _result_text(block))
+        if texts or not results:
+            return " ".join(texts) or "an image", results if not texts else [], steps
+    return "", results, steps
+
+
+def _result_text(block: Json) -> str:
+    content = block.get("content", "")
+    text = content if isinstance(content, str) else " ".join(b.get("text", "") for b in content)
+    return f"error {text}" if block.get("is_error") else text
+
+
+def _decide(body: Json, said: str, results: list[str], steps: int) -> Said:
+    form = body.get("output_config", {}).get("format")
+    if form is not None:
+        return Said(json.dumps(sample(form["schema"])))
+    tools = {tool["name"]: tool["input_schema"] for tool in body.get("tools", ())}
+    choice = body.get("tool_choice", {})
+    if choice.get("type") == "none":
+        tools = {}
+    if choice.get("type") == "tool":
+        tools = {choice["name"]: tools[choice["name"]]}
+    if choice.get("type") in ("any", "tool") and not steps:
+        said = f"{said} call"
+    if choice.get("disable_parallel_tool_use"):
+        said = said.replace("parallel", "call")
+    return decide(said, tools, results, steps)
+
+
+def _content(body: Json, model: str, said: Said, place: int) -> list[Json]:
+    blocks: list[Json] = []
+    thought = said.thought if thinks(body, model) else ""
+    if thought:
+        shown = thought
+        if _hides_thoughts(body, model):
+            shown = ""
+        blocks.append({"type": "thinking", "thinking": shown, "signature": sign(model, shown)})
+        if said.calls:
+            blocks.append({"type": "redacted_thinking", "data": sign(model, "redacted")})
+    if said.text:
+        blocks.append({"type": "text", "text": said.text})
+    for number, (name, arguments) in enumerate(said.calls):
+        made = call_id(model, f"{place} {number} {name}", thought=bool(thought))
+        blocks.append({"type": "tool_use", "id": made, "name": name, "input": arguments})
+    return blocks
+
+
+def _hides_thoughts(body: Json, model: str) -> bool:
+    """The newest models tell their thoughts only if asked to."""
+    newest = re.match(r"claude-[a-z]+-5", model) is not None
+    return newest and body.get("thinking", {}).get("display") != "summarized"
+
+
+def _frame(event: Json) -> bytes:
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+def _events(message: Json) -> Iterator[Json]:
+    usage = message["usage"]
+    begun = message | {"content": [], "stop_reason": None, "usage": usage | {"output_tokens": 1}}
+    yield {"type": "message_start", "message": begun}
+    yield {"type": "ping"}
+    for index, block in enumerate(message["content"]):
+        empty = block | {
+            key: type(block[key])()
+            for key in ("text", "thinking", "signature", "input") & block.keys()
+        }
+        yield {"type": "content_block_start", "index": index, "content_block": empty}
+        for delta in _deltas(block):
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    yield {
+        "type": "message_delta",
+        "delta": {"stop_reason": message["stop_reason"], "stop_sequence": None},
+        "usage": {"output_tokens": usage["output_tokens"]},
+    }
+    yield {"type": "message_stop"}
+
+
+def _deltas(block: Json) -> Iterator[Json]:
+    match block["type"]:
+        case "text":
+            for piece in pieces(block["text"]):
+                yield {"type": "text_delta", "text": piece}
+        case "thinking":
+            if block["thinking"]:
+                for piece in pieces(block["thinking"]):
+                    yield {"type": "thinking_delta", "thinking": piece}
+            yield {"type": "signature_delta", "signature": block["signature"]}
+        case "tool_use":
+            yield {"type": "input_json_delta", "partial_json": ""}
+            text = json.dumps(block["input"])
+            if block["input"]:
+                for piece in pieces(text):
+                    yield {"type": "input_json_delta", "partial_json": piece}
+        case _:
+            pass
