@@ -1,7 +1,6 @@
 """Metrics for Prometheus: counted in slots on the event loop, folded when scraped."""
 
 import re
-import time
 from collections.abc import Callable
 
 from prometheus_client import (
@@ -26,23 +25,18 @@ class PrometheusObserver(Observer):
     """Counts on the event loop; `exposition` may run in a worker thread.
 
     `max_series` bounds the distinct (path, model) pairs and the (provider, model) pairs; what is
-    over is counted as model `other`. Uptime counts from the construction.
+    over is counted as model `other`. `uptime_s` is asked at each scrape.
     """
 
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(
-        self,
-        version: str,
-        *,
-        max_series: int = 500,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, version: str, uptime_s: Callable[[], float], *, max_series: int = 500
     ) -> None:
-        started = monotonic()
         self._counts = Counts(max_series)
         self._outcomes: dict[type[ModelmuxError], str] = {}
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(Families(self._counts, version, lambda: monotonic() - started))
+        self._registry.register(Families(self._counts, version, uptime_s))
         ProcessCollector(registry=self._registry)
 
     def exchange_started(self) -> None:

@@ -3,7 +3,6 @@ from collections.abc import Mapping
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.observability.metrics import PrometheusObserver
 from modelmux.application.ports import Observer
 from modelmux.domain.adjustments import Adjustment
@@ -12,7 +11,7 @@ from tests.contracts.observer import ObserverContract, finished, refused, reques
 
 
 def metrics(max_series: int = 500) -> PrometheusObserver:
-    return PrometheusObserver("1.2.3", max_series=max_series)
+    return PrometheusObserver("1.2.3", lambda: 42.0, max_series=max_series)
 
 
 def samples(observer: PrometheusObserver) -> Mapping[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -131,9 +130,7 @@ def test_names_beyond_the_bound_are_counted_as_other() -> None:
 
 
 def test_the_page_tells_what_runs() -> None:
-    clock = ManualClock()
-    observer = PrometheusObserver("1.2.3", monotonic=clock.monotonic)
-    clock.advance(42)
+    observer = metrics()
     page = observer.exposition().decode()
     assert 'modelmux_build_info{python="3.' in page
     assert 'version="1.2.3"' in page
