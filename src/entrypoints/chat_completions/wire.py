@@ -1,0 +1,319 @@
+"""The shapes of chat completions as callers send and receive them.
+
+Source: OpenAI's API reference for POST /v1/chat/completions, with the de-facto `reasoning_content`
+and `reasoning`. Members that are not read here are ignored; where a member is required, so it is
+at OpenAI.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+_Name = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+# What callers send: the members whose values are small.
+
+MAX_CANDIDATES = 128
+ModelName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=512)]
+_Count = Annotated[int, Meta(ge=1)]
+_Penalty = Annotated[float, Meta(ge=-2, le=2)]
+
+
+class StreamOptions(Struct, frozen=True):
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class SmallMembers(Struct, frozen=True):
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
+    seed: int | None = None
+    n: Annotated[int, Meta(ge=1, le=MAX_CANDIDATES)] | None = None
+    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    max_tokens: _Count | None = None
+    max_completion_tokens: _Count | None = None
+    parallel_tool_calls: bool | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    store: bool | None = None
+    metadata: (
+        Annotated[
+            dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]],
+            Meta(max_length=16),
+        ]
+        | None
+    ) = None
+    user: str | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    service_tier: str | None = None
+
+
+# What callers send: the parts of a message's content.
+
+
+class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
+    text: str
+
+
+class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
+    refusal: str
+
+
+class ImageAddress(Struct, frozen=True):
+    url: str
+    detail: Literal["auto", "low", "high", "original"] | None = None
+
+
+class ImagePart(Struct, frozen=True, tag_field="type", tag="image_url"):
+    image_url: ImageAddress
+
+
+class Sound(Struct, frozen=True):
+    data: str
+    format: Literal["wav", "mp3"]
+
+
+class SoundPart(Struct, frozen=True, tag_field="type", tag="input_audio"):
+    input_audio: Sound
+
+
+class Document(Struct, frozen=True):
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class DocumentPart(Struct, frozen=True, tag_field="type", tag="file"):
+    file: Document
+
+
+UserPart: TypeAlias = TextPart | ImagePart | SoundPart | DocumentPart
+AssistantPart: TypeAlias = TextPart | RefusalPart
+
+
+# What callers send: messages, told apart by their role.
+
+
+class CalledFunction(Struct, frozen=True):
+    name: _Name
+    arguments: str
+
+
+class FunctionCall(Struct, frozen=True, tag_field="type", tag="function"):
+    id: Annotated[str, Meta(min_length=1)]
+    function: CalledFunction
+
+
+class CalledCustom(Struct, frozen=True):
+    name: _Name
+    input: str
+
+
+class CustomCall(Struct, frozen=True, tag_field="type", tag="custom"):
+    id: Annotated[str, Meta(min_length=1)]
+    custom: CalledCustom
+
+
+class SystemMessage(Struct, frozen=True, tag_field="role", tag="system"):
+    content: str | list[TextPart]
+    name: str | None = None
+
+
+class DeveloperMessage(Struct, frozen=True, tag_field="role", tag="developer"):
+    content: str | list[TextPart]
+    name: str | None = None
+
+
+class UserMessage(Struct, frozen=True, tag_field="role", tag="user"):
+    content: str | list[UserPart]
+    name: str | None = None
+
+
+class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant"):
+    content: str | list[AssistantPart] | None = None
+    name: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[FunctionCall | CustomCall] | None = None
+    function_call: CalledFunction | None = None
+    audio: dict[str, Any] | None = None  # Any: refused, whatever stands in it
+
+
+class ToolMessage(Struct, frozen=True, tag_field="role", tag="tool"):
+    content: str | list[TextPart]
+    tool_call_id: str
+
+
+class FunctionMessage(Struct, frozen=True, tag_field="role", tag="function"):
+    name: _Name
+    content: str | None = None
+
+
+ChatMessage: TypeAlias = (
+    SystemMessage
+    | DeveloperMessage
+    | UserMessage
+    | AssistantMessage
+    | ToolMessage
+    | FunctionMessage
+)
+
+
+# What callers send: tools, the choice among them, the form of the answer.
+
+
+class FunctionShape(Struct, frozen=True):
+    name: _Name
+    description: str | None = None
+    parameters: dict[str, Any] | None = None  # Any: JSON Schema
+    strict: bool | None = None
+
+
+class FunctionToolShape(Struct, frozen=True, tag_field="type", tag="function"):
+    function: FunctionShape
+
+
+class GrammarShape(Struct, frozen=True):
+    syntax: Literal["lark", "regex"]
+    definition: str
+
+
+class TextFormat(Struct, frozen=True, tag_field="type", tag="text"):
+    pass
+
+
+class GrammarFormat(Struct, frozen=True, tag_field="type", tag="grammar"):
+    grammar: GrammarShape
+
+
+class CustomShape(Struct, frozen=True):
+    name: _Name
+    description: str | None = None
+    format: TextFormat | GrammarFormat | None = None
+
+
+class CustomToolShape(Struct, frozen=True, tag_field="type", tag="custom"):
+    custom: CustomShape
+
+
+ToolShape: TypeAlias = FunctionToolShape | CustomToolShape
+
+
+class Named(Struct, frozen=True):
+    name: _Name
+
+
+class NamedFunction(Struct, frozen=True, tag_field="type", tag="function"):
+    function: Named
+
+
+class NamedCustom(Struct, frozen=True, tag_field="type", tag="custom"):
+    custom: Named
+
+
+class AllowedShape(Struct, frozen=True):
+    mode: Literal["auto", "required"]
+    tools: list[NamedFunction | NamedCustom]
+
+
+class AllowedChoice(Struct, frozen=True, tag_field="type", tag="allowed_tools"):
+    allowed_tools: AllowedShape
+
+
+ChoiceShape: TypeAlias = NamedFunction | NamedCustom | AllowedChoice
+MAX_TOOLS = 2048
+Tools: TypeAlias = Annotated[list[ToolShape], Meta(max_length=MAX_TOOLS)] | None
+Functions: TypeAlias = Annotated[list[FunctionShape], Meta(max_length=MAX_TOOLS)] | None
+
+
+class JsonObjectFormat(Struct, frozen=True, tag_field="type", tag="json_object"):
+    pass
+
+
+class SchemaShape(Struct, frozen=True):
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    schema: dict[str, Any] | None = None  # Any: JSON Schema
+    strict: bool | None = None
+    description: str | None = None
+
+
+class JsonSchemaFormat(Struct, frozen=True, tag_field="type", tag="json_schema"):
+    json_schema: SchemaShape
+
+
+FormatShape: TypeAlias = TextFormat | JsonObjectFormat | JsonSchemaFormat
+
+
+# What callers receive.
+
+
+class UsageDetailsIn(Struct, frozen=True):
+    cached_tokens: int
+    cache_write_tokens: int
+    audio_tokens: int = 0
+
+
+class UsageDetailsOut(Struct, frozen=True):
+    reasoning_tokens: int
+    audio_tokens: int = 0
+    accepted_prediction_tokens: int = 0
+    rejected_prediction_tokens: int = 0
+
+
+class UsageShape(Struct, frozen=True):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: UsageDetailsIn
+    completion_tokens_details: UsageDetailsOut
+
+
+class TopLogprob(Struct, frozen=True):
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None
+
+
+class Logprob(Struct, frozen=True):
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None
+    top_logprobs: list[TopLogprob]
+
+
+class Logprobs(Struct, frozen=True):
+    content: list[Logprob]
+    refusal: None = None
+
+
+class AnswerMessage(Struct, frozen=True, kw_only=True):
+    role: Literal["assistant"] = "assistant"
+    content: str | None
+    refusal: str | None
+    reasoning_content: str | UnsetType = UNSET
+    tool_calls: list[FunctionCall | CustomCall] | UnsetType = UNSET
+    function_call: CalledFunction | UnsetType = UNSET
+
+
+class Choice(Struct, frozen=True):
+    index: int
+    message: AnswerMessage
+    finish_reason: str
+    logprobs: Logprobs | None = None
+
+
+class Completion(Struct, frozen=True, kw_only=True):
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: UsageShape | UnsetType = UNSET

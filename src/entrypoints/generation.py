@@ -1,0 +1,260 @@
+"""The handler of every call that a model answers: admit, read, open, answer, settle.
+
+One callable a dialect, plain ASGI: no middleware, no request and response objects. It is the
+outermost handler: whatever happens, the caller is told and the exchange is settled once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from ..application.ports import Answer, Exchange
+from ..domain.deferred import Deferred
+from ..domain.errors import ModelmuxError, ProviderProtocolBroken, RequestError
+from ..domain.events import RelayedBytes, ResponseFinished
+from ..domain.request import Generation, GenerationRequest, Verbatim
+from ..domain.response import Response, ResponseBuilder
+from .asgi import Receive, Scope, Send
+from .authentication import admit
+from .body import check_body_headers, read_body
+from .client_dialect import PASSED_ON, AnswerHead, ClientDialect, Envelope
+from .errors import UNEXPECTED, Refusal, describe, encode_refusal
+from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, Headers, request_id, send_whole
+from .members import LARGE_BODY_BYTES, Members, decode_members
+from .services import Services
+from .sse import SSE_HEADERS, data_frame
+from .watcher import ClientGone, RunningCall, RunningCalls
+
+_log = logging.getLogger("modelmux.http")
+
+
+class GenerationHandler:
+    """Answers the calls of one dialect."""
+
+    def __init__(self, services: Services, calls: RunningCalls, dialect: ClientDialect) -> None:
+        self._services = services
+        self._calls = calls
+        self._dialect = dialect
+        self._headers = AnswerHeaders()
+        self._monotonic = services.clock.monotonic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        services = self._services
+        started_at = self._monotonic()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        exchange = Exchange(request_id(headers, services.ids), scope["method"], self._dialect.path)
+        services.observer.exchange_started()
+        call = self._calls.enter(receive, send, services.limits.body_timeout_s)
+        run = _Run(exchange, call, headers, started_at)
+        try:
+            await self._answer(run)
+        except asyncio.CancelledError:
+            await self._end(run)
+        except ClientGone:
+            _note_gone(exchange)
+        except ModelmuxError as error:
+            await self._refuse(run, describe(error), error.detail)
+        except Exception as error:  # noqa: BLE001  # this is the outermost handler
+            _log.exception("unexpected_error", extra={"request_id": exchange.request_id})
+            await self._refuse(run, UNEXPECTED, type(error).__name__)
+        finally:
+            self._calls.leave(call)
+            if exchange.journal.provider:
+                exchange.model = run.model
+            exchange.duration_s = self._monotonic() - started_at
+            services.observer.exchange_settled(exchange)
+
+    async def _answer(self, run: "_Run") -> None:
+        services, exchange, dialect = self._services, run.exchange, self._dialect
+        caller = admit(run.headers, services.keys, open_access=services.open_access)
+        exchange.tenant, exchange.key_id = caller.tenant, caller.key_id
+        limit = services.limits.max_body_bytes
+        check_body_headers(run.headers, limit)
+        body = await read_body(run.call.receive, run.call, limit)
+        if services.body_log is not None:
+            services.body_log("request", exchange.request_id, body)
+        if len(body) < LARGE_BODY_BYTES:
+            members = decode_members(body)
+            envelope = dialect.decode_envelope(members)
+            content = Deferred(lambda: dialect.decode_content(members))
+        else:
+            members, envelope, content = await asyncio.to_thread(_decode_large, dialect, body)
+        del body
+        run.model = envelope.model
+        exchange.stream = envelope.stream
+        request = GenerationRequest(
+            envelope.model,
+            dialect.dialect,
+            envelope.stream,
+            content,
+            caller,
+            Verbatim(dialect.dialect, members),
+            envelope.include_usage,
+            journal=exchange.journal,
+        )
+        answer = await services.respond.open(request)
+        try:
+            if envelope.stream:
+                await self._stream(run, envelope, answer)
+            else:
+                await self._whole(run, envelope, answer)
+        finally:
+            self._calls.leave(run.call)
+            await answer.aclose()
+
+    async def _whole(self, run: "_Run", envelope: Envelope, answer: Answer) -> None:
+        exchange = run.exchange
+        if exchange.journal.relayed:
+            body = await _read_relayed(answer)
+        else:
+            response = await _read_response(answer)
+            body = self._dialect.encode_response(self._head(envelope), response)
+        if self._services.body_log is not None:
+            self._services.body_log("response", exchange.request_id, body)
+        headers = self._begin(run, JSON)
+        await send_whole(run.call.send, 200, headers, body)
+
+    async def _stream(self, run: "_Run", envelope: Envelope, answer: Answer) -> None:
+        call, exchange, send = run.call, run.exchange, run.call.send
+        if exchange.journal.relayed:
+            encoder = PASSED_ON
+        else:
+            encoder = self._dialect.stream_encoder(self._head(envelope))
+        events = await answer.read()
+        headers = self._begin(run, *SSE_HEADERS)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        call.streaming = True
+        body_log = self._services.body_log
+        while events:
+            data = encoder.encode(events)
+            if body_log is not None:
+                body_log("chunk", exchange.request_id, data)
+            if type(events[-1]) is ResponseFinished:
+                call.hush()
+                await send({"type": "http.response.body", "body": data})
+                return
+            if data:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+                call.spoke = True
+            events = await answer.read()
+        raise _endless()
+
+    def _head(self, envelope: Envelope) -> AnswerHead:
+        services = self._services
+        id_ = services.ids.new(self._dialect.id_prefix)
+        return AnswerHead(id_, int(services.clock.now()), envelope)
+
+    def _begin(self, run: "_Run", *content: tuple[bytes, bytes]) -> Headers:
+        """Return the headers of an answer that succeeds; from here on its status is spent."""
+        exchange = run.exchange
+        elapsed_s = exchange.first_byte_s = self._monotonic() - run.started_at
+        exchange.status = 200
+        run.begun = True
+        headers = self._headers.build(exchange.request_id, elapsed_s, exchange.journal)
+        headers += content
+        return headers
+
+    async def _end(self, run: "_Run") -> None:
+        """Act on a cancellation: ours is taken back, anybody else's goes on."""
+        ending, run.call.ended_by = run.call.ended_by, None
+        task = asyncio.current_task()
+        if ending is None or task is None or task.uncancel() > 0:
+            _note_gone(run.exchange)
+            raise asyncio.CancelledError
+        if isinstance(ending, ClientGone):
+            _note_gone(run.exchange)
+        else:
+            await self._refuse(run, describe(ending), ending.detail)
+
+    async def _refuse(self, run: "_Run", refusal: Refusal, detail: str | None) -> None:
+        """Tell the caller: by status and body, or in the stream where the status is spent."""
+        exchange, call = run.exchange, run.call
+        body_unread = call.body_deadline is not None
+        self._calls.leave(call)
+        exchange.error = refusal.code or refusal.type
+        exchange.error_detail = detail
+        body = encode_refusal(refusal, exchange.request_id)
+        if run.begun:
+            if exchange.stream:
+                await call.send({"type": "http.response.body", "body": data_frame(body)})
+            return
+        exchange.status = refusal.status
+        elapsed_s = self._monotonic() - run.started_at
+        headers = self._headers.build(exchange.request_id, elapsed_s, exchange.journal)
+        headers += refusal.headers
+        headers.append(JSON)
+        # A client that waits for leave to send its body must not be left guessing whether it
+        # comes; one that crawls gets no second chance on this connection.
+        if body_unread and (b"expect" in run.headers or refusal.status == 408):
+            headers.append((b"connection", b"close"))
+        run.begun = True
+        await send_whole(call.send, refusal.status, headers, body)
+
+
+class _Run:
+    """What the steps of one call share."""
+
+    __slots__ = ("begun", "call", "exchange", "headers", "model", "started_at")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        call: RunningCall,
+        headers: Mapping[bytes, bytes],
+        started_at: float,
+    ) -> None:
+        self.exchange = exchange
+        self.call = call
+        self.headers = headers
+        self.started_at = started_at
+        self.model = ""
+        self.begun = False
+
+
+async def _read_relayed(answer: Answer) -> bytes:
+    parts: list[bytes] = []
+    while events := await answer.read():
+        parts += [event.data for event in events if type(event) is RelayedBytes]
+        if type(events[-1]) is ResponseFinished:
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+    raise _endless()
+
+
+async def _read_response(answer: Answer) -> Response:
+    builder = ResponseBuilder()
+    while events := await answer.read():
+        builder.add(events)
+        if type(events[-1]) is ResponseFinished:
+            return builder.build()
+    raise _endless()
+
+
+def _endless() -> ProviderProtocolBroken:
+    return ProviderProtocolBroken("The provider's answer stopped without saying that it is whole.")
+
+
+def _note_gone(exchange: Exchange) -> None:
+    exchange.client_gone = True
+    if exchange.status == 0:
+        exchange.status = CLIENT_GONE_STATUS
+
+
+def _decode_large(
+    dialect: ClientDialect, body: bytes
+) -> tuple[Members, Envelope, Deferred[Generation]]:
+    """Decode all of a large body, in a thread: later on it would hold up the event loop."""
+    members = decode_members(body)
+    envelope = dialect.decode_envelope(members)
+    try:
+        content = Deferred.of(dialect.decode_content(members))
+    except RequestError as error:
+        content = Deferred[Generation](_raising(error))
+    return members, envelope, content
+
+
+def _raising(error: RequestError) -> Callable[[], Generation]:
+    def make() -> Generation:
+        # A fresh traceback each time: the old one would hold frames and grow.
+        raise error.with_traceback(None)
+
+    return make

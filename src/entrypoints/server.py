@@ -1,0 +1,130 @@
+"""Runs the application: uvicorn on uvloop, with bounds and a clean end.
+
+SIGTERM or SIGINT: no new connections, readiness off, running answers get the grace time, what
+still runs then ends with an error event, exit code 0. A second SIGINT ends it at once.
+"""
+
+import asyncio
+import gc
+import math
+import socket
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any, cast
+
+import uvicorn
+
+from ..domain.errors import ConfigurationError, ShuttingDown
+from .app import App
+from .http_protocol import BoundedHttpProtocol
+
+# After the answers' end is told, connections get this long to take it in.
+_LAST_WORDS_S = 2.0
+_RETRY_AFTER_S = 1.0
+
+
+def serve(
+    app: App,
+    host: str,
+    port: int,
+    *,
+    on_ready: Callable[[str, int], None] | None = None,
+    trusted_proxies: str | None = None,
+) -> None:
+    """Serve until a signal comes. `port` 0 takes a free one; `on_ready` is told which.
+
+    `trusted_proxies` are the addresses whose forwarding headers are believed; None: nobody's.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on, or the lifespan did not start.
+    """
+    listener = listen(host, port)
+    server = GatewayServer(app, on_ready=on_ready, trusted_proxies=trusted_proxies)
+    try:
+        server.run(sockets=[listener])
+    except SystemExit as error:
+        raise ConfigurationError("The server did not start; the log says why.") from error
+    finally:
+        listener.close()
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn's server with our protocol; setting `should_exit` ends it as a signal would."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        on_ready: Callable[[str, int], None] | None = None,
+        trusted_proxies: str | None = None,
+    ) -> None:
+        limits = app.limits
+        super().__init__(
+            uvicorn.Config(
+                app,
+                # Any: a factory is all that is called, the annotation wants a class
+                http=cast(Any, partial(BoundedHttpProtocol, limits=limits)),
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=trusted_proxies is not None,
+                forwarded_allow_ips=trusted_proxies,
+                timeout_keep_alive=math.ceil(limits.keep_alive_s),
+                timeout_graceful_shutdown=math.ceil(limits.drain_grace_s + _LAST_WORDS_S),
+            )
+        )
+        self._app = app
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What lives now lives for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        if self._on_ready is not None and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            self._on_ready(host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        calls = self._app.calls
+        calls.draining = True
+        ending = ShuttingDown(
+            "The gateway is shutting down; try again.", retry_after_s=_RETRY_AFTER_S
+        )
+        grace_s = self._app.limits.drain_grace_s
+        deadline = asyncio.get_running_loop().call_later(grace_s, calls.end_all, ending)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            deadline.cancel()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take note of the signal. Unlike uvicorn, do not raise it again at the end: exit 0."""
+        del sig, frame
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket.
+
+    Raises:
+        ConfigurationError: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="another program may use the port; choose one with --port or server.port",
+        ) from error
+    return listener

@@ -1,0 +1,52 @@
+"""What the HTTP side is built from: use cases, ports and limits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ..application.check_health import CheckHealth
+from ..application.list_models import ListModels
+from ..application.ports import Clock, IdSource, KeyRing, LlmProvider, Observer
+
+# Told what is on its way (`request`, `response`, `chunk`), the request id, and the bytes.
+BodyLog: TypeAlias = Callable[[str, str, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds of what a client may send and how slowly.
+
+    A body may take `body_timeout_s` and then a second for each 64 KiB of it.
+    `stream_keepalive_s` is the longest silence on a stream before a comment is sent;
+    `drain_grace_s` what running answers get at shutdown; `write_timeout_s` how long a client may
+    leave what we send unread.
+    """
+
+    max_body_bytes: int = 32 * 2**20
+    body_timeout_s: float = 30.0
+    max_header_bytes: int = 64 * 1024
+    header_timeout_s: float = 10.0
+    keep_alive_s: float = 75.0
+    stream_keepalive_s: float = 15.0
+    drain_grace_s: float = 30.0
+    write_timeout_s: float = 120.0
+
+
+DEFAULT_LIMITS = HttpLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`open_access` is for loopback addresses only: no key is needed, the tenant is `local`."""
+
+    respond: LlmProvider
+    list_models: ListModels
+    check_health: CheckHealth
+    keys: KeyRing | None
+    observer: Observer
+    clock: Clock
+    ids: IdSource
+    metrics: Callable[[], bytes]
+    open_access: bool = False
+    limits: HttpLimits = field(default=DEFAULT_LIMITS)
+    body_log: BodyLog | None = None
