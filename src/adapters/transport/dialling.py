@@ -65,7 +65,8 @@ class Dialler:
             ) from error
         except (OSError, UnicodeError) as error:
             raise UpstreamUnreachable(
-                "The upstream cannot be reached.", detail=f"{type(error).__name__}: {error}"
+                "The upstream cannot be reached.",
+                detail=f"{url.host}:{url.port}: {type(error).__name__}: {error}",
             ) from error
 
     async def _dial_directly(

@@ -152,10 +152,12 @@ class FrameSplitter:
 
 def _end_of_frames(data: bytes | bytearray, start: int) -> int:
     """Return the place after the last blank line, 0 if there is none."""
-    end = data.rfind(b"\n\n", start) + 2
-    if b"\r" in data:
-        end = max(end, data.rfind(b"\n\r\n", start) + 3, data.rfind(b"\r\r", start) + 2)
-    return end if end > 2 or data.startswith((b"\n\n", b"\r\r")) else 0
+    ends = [
+        place + len(blank)
+        for blank in (b"\n\n", b"\n\r\n", b"\r\r")
+        if (place := data.rfind(blank, start)) >= 0
+    ]
+    return max(ends, default=0)
 
 
 _START, _COMMENT, _FIELD = range(3)
