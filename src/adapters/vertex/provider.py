@@ -11,8 +11,11 @@ from ..transport.client import HttpCall
 from ..transport.settings import TransportSettings
 from .calls import VertexCalls
 from .endpoints import parse_model
+from .locating import Location
 from .options import VertexOptions
 from .probe import VertexProbe
+
+__all__ = ["VertexOptions", "VertexProvider"]
 
 _UNKNOWN = Capabilities()
 
@@ -47,6 +50,23 @@ class VertexProvider(LlmProvider):
     def probe(self, models: Sequence[str] = ()) -> VertexProbe:
         """Return the probe, which asks about `models`, the first of each publisher."""
         return VertexProbe(self._calls, models)
+
+    async def location(self) -> Location:
+        """Return project and region, and where they were found.
+
+        Raises:
+            UpstreamAuthFailed: there is no project.
+        """
+        return await self._calls.location()
+
+    async def credentials(self) -> str:
+        """Sign in, and return for people what with.
+
+        Raises:
+            ProviderError: no token can be had.
+        """
+        await self._calls.signed()
+        return self._calls.signed_with()
 
     async def open(self, request: GenerationRequest) -> Answer:
         calls = self._calls

@@ -261,6 +261,17 @@ async def test_the_records_are_those_of_each_publisher(google: FakeGoogle) -> No
         assert provider.capabilities_for(f"google/{GEMINI}").proofs is Vendor.GOOGLE
 
 
+async def test_it_tells_what_it_found_without_calling_a_model(google: FakeGoogle) -> None:
+    async with vertex(google, response(CLAUDE_SAYS), project=None, region=None) as (
+        provider,
+        server,
+    ):
+        location = await provider.location()
+        assert location.project.source == location.region.source == "the metadata server"
+        assert await provider.credentials() == "the metadata server"
+        assert server.requests == []
+
+
 async def test_the_probe_has_tokens_counted_and_tells_what_it_found(google: FakeGoogle) -> None:
     async with vertex(google, response(b'{"input_tokens": 8}'), project=None) as (provider, server):
         report = await provider.probe((CLAUDE, "claude-opus-4-6", GEMINI)).probe()
