@@ -91,9 +91,9 @@ class EntraCredentials(Credentials):
 def credential_maker(sign_in: SignIn, authority: str) -> Callable[[], TokenCredential]:
     """Return what makes azure-identity's credential; `authority` is a `Cloud`'s."""
     match sign_in:
-        case ClientSecret(tenant_id, client_id, secret):
+        case ClientSecret(tenant, application, secret):
             return lambda: ClientSecretCredential(
-                tenant_id, client_id, secret.reveal(), authority=authority
+                tenant, application, secret.reveal(), authority=authority
             )
         case ManagedIdentity(client_id):
             return lambda: ManagedIdentityCredential(client_id=client_id)

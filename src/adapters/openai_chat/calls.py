@@ -97,7 +97,7 @@ class CallTracker:
 
     def _find(self, part: WireToolCall, name: str, text: str, frame: int) -> _Call:
         call = self._by_index.get(part.index)
-        wire_id = part.id or ""
+        wire_id = part.id if part.id and part.id != "null" else ""  # "null" is Mistral's none
         if call is None:
             return self._begin(part.index, wire_id)
         if not name:
