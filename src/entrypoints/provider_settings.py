@@ -42,6 +42,15 @@ class NetworkProvider(ProviderBase, frozen=True):
     trust_env_proxy: bool = True
 
 
+class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is put behind the base URL of a compatible server."""
+
+    chat_completions: str = "/chat/completions"
+    completions: str = "/completions"
+    embeddings: str = "/embeddings"
+    models: str = "/models"
+
+
 class OpenAiCompatProvider(NetworkProvider, frozen=True, tag="openai_compat"):
     """Any server that speaks OpenAI's chat completions.
 
@@ -53,6 +62,9 @@ class OpenAiCompatProvider(NetworkProvider, frozen=True, tag="openai_compat"):
     base_url: str | None = None
     api_key: Secret | None = None
     auth_header: str | None = None
+    organization: str | None = None
+    project: str | None = None
+    paths: PathSettings = PathSettings()
 
 
 class VllmProvider(NetworkProvider, frozen=True, tag="vllm"):
@@ -61,39 +73,46 @@ class VllmProvider(NetworkProvider, frozen=True, tag="vllm"):
 
 
 class VertexProvider(NetworkProvider, frozen=True, tag="vertex"):
-    """Claude and Gemini on Vertex AI; project, region and credentials are found if not given."""
+    """Claude and Gemini on Vertex AI; project, region and credentials are found if not given.
+
+    `regions` names another region for models whose name matches a pattern.
+    """
 
     project: str | None = None
     region: str | None = None
+    regions: Mapping[str, str] = {}
     credentials_file: str | None = None
     impersonate: str | None = None
     quota_project: str | None = None
     base_url: str | None = None
+    api_version: str | None = None
     anthropic_version: str = "vertex-2023-10-16"
+    anthropic_beta: tuple[str, ...] = ()
 
 
 class AzureProvider(NetworkProvider, frozen=True, kw_only=True, tag="azure"):
-    """Azure OpenAI: a key, an Entra application, or the managed identity of the machine.
+    """Azure OpenAI: a key, an Entra application, or an identity of where this runs.
 
-    Without `api_version` the v1 path is used. `deployments` maps model names to deployments;
-    what it does not name is taken as a deployment's name.
+    `deployments` chooses the older path, with the deployment in it; None lets `api_version`
+    decide. `identity` any tries what azure-identity tries. `scope` None is what the cloud wants.
     """
 
     base_url: str
     api_key: Secret | None = None
     api_version: str | None = None
-    deployments: Mapping[str, str] = {}
+    deployments: bool | None = None
     tenant_id: str | None = None
     client_id: str | None = None
     client_secret: Secret | None = None
-    managed_identity: bool = False
+    identity: Literal["managed", "workload", "any"] | None = None
+    cloud: Literal["public", "government", "china"] = "public"
     scope: str | None = None
 
 
 class DemoProvider(ProviderBase, frozen=True, tag="demo"):
     """The built-in provider: answers to the model name `demo` alone."""
 
-    pace_s: Annotated[float, Meta(ge=0, le=10)] = 0.0
+    pace_s: Annotated[float, Meta(ge=0, le=10)] = 0.02
 
 
 ProviderSettings: TypeAlias = (

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
 from ..domain.adjustments import Policy
 from ..domain.secret import Secret
 from .provider_settings import Count, OpenAiCompatProvider, ProviderSettings, Seconds
+from .toml_positions import KeyPath
 
 DEFAULT_PORT = 3000
 
@@ -24,9 +25,10 @@ class ServerSettings(Section, frozen=True):
     max_body_bytes: Count = 32 * 2**20
     max_header_bytes: Count = 64 * 2**10
     header_timeout_s: Seconds = 10.0
-    body_timeout_s: Seconds = 60.0
+    body_timeout_s: Seconds = 30.0
+    write_timeout_s: Seconds = 120.0
     keep_alive_s: Seconds = 75.0
-    max_connections: Count = 10_000
+    stream_keepalive_s: Seconds = 15.0
     drain_grace_s: Annotated[float, Meta(ge=0)] = 30.0
     trusted_proxies: tuple[str, ...] = ()
 
@@ -42,7 +44,15 @@ class StorageSettings(Section, frozen=True):
     """`path` None is the user's data folder; `:memory:` keeps nothing."""
 
     path: str | None = None
-    proof_days: Annotated[float, Meta(gt=0)] = 30.0
+    proof_days: Annotated[float, Meta(gt=0)] = 7.0
+
+
+class MediaSettings(Section, frozen=True):
+    """Images that callers name by address. `allow_networks` are private ones that may be asked."""
+
+    max_bytes: Count = 10 * 2**20
+    timeout_s: Seconds = 10.0
+    allow_networks: tuple[str, ...] = ()
 
 
 class RoutingSettings(Section, frozen=True):
@@ -89,6 +99,7 @@ class Settings(Section, frozen=True):
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     storage: StorageSettings = StorageSettings()
+    media: MediaSettings = MediaSettings()
     routing: RoutingSettings = RoutingSettings()
     retry: RetrySettings = RetrySettings()
     provider: ProviderSettings | None = None
@@ -96,16 +107,16 @@ class Settings(Section, frozen=True):
     routes: tuple[RouteSettings, ...] = ()
     keys: tuple[KeySettings, ...] = ()
 
-    @property
-    def all_providers(self) -> tuple[ProviderSettings, ...]:
-        """Both spellings in one list, each provider with its name."""
+    def named_providers(self) -> tuple[tuple[KeyPath, str, ProviderSettings], ...]:
+        """Return both spellings in one list: where each provider stands, its name, and itself."""
         first = () if self.provider is None else (self.provider,)
-        return tuple(with_name(provider) for provider in (*first, *self.providers))
-
-
-def with_name(provider: ProviderSettings) -> ProviderSettings:
-    """Return `provider` called like its preset or type if it has no name."""
-    return structs.replace(provider, name=provider_name(provider))
+        paths: list[KeyPath] = [("provider",) for _ in first]
+        paths += [("providers", index) for index in range(len(self.providers))]
+        listed = (*first, *self.providers)
+        return tuple(
+            (path, provider_name(provider), provider)
+            for path, provider in zip(paths, listed, strict=True)
+        )
 
 
 def provider_name(provider: ProviderSettings) -> str:

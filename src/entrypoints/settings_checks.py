@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from ..domain.capabilities import Capabilities, refine
@@ -14,7 +15,7 @@ from .provider_settings import (
     ProviderSettings,
 )
 from .raw_tables import Raw, Table
-from .settings import KeySettings, Settings, provider_name
+from .settings import KeySettings, Settings
 from .settings_origins import Origins, spell
 from .settings_references import references_in
 from .settings_resolving import nearest
@@ -23,17 +24,21 @@ from .toml_positions import KeyPath
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def check_settings(settings: Settings, tree: Table, origins: Origins) -> None:
+def check_settings(
+    settings: Settings, tree: Table, origins: Origins, presets: Collection[str]
+) -> None:
     """Raise for the first thing that cannot work; `tree` is the file before references.
 
     Raises:
         ConfigurationError: with its place.
     """
-    providers = dict(_providers(settings))
-    names = {path: provider_name(provider) for path, provider in providers.items()}
+    providers = settings.named_providers()
+    names = {path: name for path, name, _ in providers}
     _check_unique(names, "providers", 'give one of them a "name"', origins)
-    for place, provider in providers.items():
-        _check_provider(provider, names[place], place, origins)
+    for place, name, provider in providers:
+        _check_provider(provider, name, place, origins, presets)
+    for number, network in enumerate(settings.media.allow_networks):
+        _check_network(network, ("media", "allow_networks", number), origins)
     routes: dict[KeyPath, str] = {}
     for number, route in enumerate(settings.routes):
         path: KeyPath = ("routes", number)
@@ -58,13 +63,6 @@ def check_settings(settings: Settings, tree: Table, origins: Origins) -> None:
         _check_key(key, tree["keys"][index], ("keys", index), origins)
 
 
-def _providers(settings: Settings) -> Iterable[tuple[KeyPath, ProviderSettings]]:
-    if settings.provider is not None:
-        yield ("provider",), settings.provider
-    for index, provider in enumerate(settings.providers):
-        yield ("providers", index), provider
-
-
 def _check_unique(names: Mapping[KeyPath, str], what: str, hint: str, origins: Origins) -> None:
     counts = Counter(names.values())
     for path, name in reversed(list(names.items())):
@@ -72,7 +70,13 @@ def _check_unique(names: Mapping[KeyPath, str], what: str, hint: str, origins: O
             raise origins.error(path, f'two {what} are called "{name}"', hint=hint)
 
 
-def _check_provider(provider: ProviderSettings, name: str, path: KeyPath, origins: Origins) -> None:
+def _check_provider(
+    provider: ProviderSettings,
+    name: str,
+    path: KeyPath,
+    origins: Origins,
+    presets: Collection[str],
+) -> None:
     if not _NAME.fullmatch(name):
         raise origins.error(
             (*path, "name"),
@@ -95,8 +99,23 @@ def _check_provider(provider: ProviderSettings, name: str, path: KeyPath, origin
             f'{spell(path)}: "base_url" is missing',
             hint='such as base_url = "https://llm.example.com/v1", or name a preset',
         )
+    if isinstance(provider, OpenAiCompatProvider) and provider.preset not in (None, *presets):
+        raise origins.error(
+            (*path, "preset"),
+            f'{spell(path)}: there is no preset "{provider.preset}"',
+            hint=nearest(str(provider.preset), presets),
+        )
     if isinstance(provider, AzureProvider):
         _check_azure(provider, path, origins)
+
+
+def _check_network(network: str, path: KeyPath, origins: Origins) -> None:
+    try:
+        ip_network(network)
+    except ValueError as error:
+        raise origins.error(
+            path, f"{spell(path)}: {error}", hint='such as "10.1.0.0/16" or "10.1.2.3"'
+        ) from error
 
 
 def _check_url(url: str, path: KeyPath, origins: Origins) -> None:
@@ -121,21 +140,19 @@ def _check_url(url: str, path: KeyPath, origins: Origins) -> None:
 
 
 def _check_azure(provider: AzureProvider, path: KeyPath, origins: Origins) -> None:
-    application = (provider.tenant_id, provider.client_id, provider.client_secret)
     ways = {
-        "api_key": provider.api_key is not None,
-        "client_secret": provider.client_secret is not None,
-        "managed_identity": provider.managed_identity,
+        "api_key": provider.api_key,
+        "client_secret": provider.client_secret,
+        "identity": provider.identity,
     }
-    chosen = [way for way, is_chosen in ways.items() if is_chosen]
-    if len(chosen) != 1:
+    chosen = [way for way, value in ways.items() if value is not None]
+    if len(chosen) > 1:
         raise origins.error(
-            path,
-            f"{spell(path)}: {'no way' if not chosen else ' and '.join(chosen)} to sign in",
-            hint="write one of api_key, tenant_id with client_id and client_secret, "
-            "or managed_identity = true",
+            (*path, chosen[-1]),
+            f"{spell(path)}: {' and '.join(chosen)} are two ways to sign in",
+            hint="keep one of them",
         )
-    if provider.client_secret is not None and None in application:
+    if provider.client_secret is not None and None in (provider.tenant_id, provider.client_id):
         raise origins.error(
             (*path, "client_secret"),
             f"{spell(path)}: client_secret needs tenant_id and client_id beside it",

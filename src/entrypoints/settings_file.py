@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -17,7 +18,7 @@ from ..domain.errors import ConfigurationError
 from ..domain.secret import Secret
 from .discovery import Discovery, look_around
 from .raw_tables import Raw, Table
-from .settings import Settings
+from .settings import Section, ServerSettings, Settings
 from .settings_checks import check_settings
 from .settings_environment import (
     API_KEY_VARIABLE,
@@ -32,6 +33,7 @@ from .settings_resolving import Resolver, nearest
 from .toml_positions import KeyPath, locate
 
 FILE_NAME = "modelmux.toml"
+SectionT = TypeVar("SectionT", bound=Section)
 _DECODE_FAULT = re.compile(r"(?P<fault>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
 _SYNTAX_FAULT = re.compile(r"(?P<fault>.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
 
@@ -40,19 +42,15 @@ _SYNTAX_FAULT = re.compile(r"(?P<fault>.*) \(at (?:line (\d+), column (\d+)|end 
 class Loaded:
     """The settings, and what people ask about them.
 
-    `found` are sentences about providers that were not configured but found.
+    `found` are sentences about providers that were not configured but found; `environ` is the
+    environment, in which some providers look for their credentials.
     """
 
     settings: Settings
     origins: Origins
     file: Path | None
-    data_folder: Path
+    environ: Mapping[str, str]
     found: tuple[str, ...] = ()
-
-    @property
-    def storage_path(self) -> str:
-        """Where state is kept: a file, or `:memory:`."""
-        return self.settings.storage.path or str(self.data_folder / "modelmux.db")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +101,33 @@ def load_settings(
         tree = _overridden(tree, origins, path, value, option)
     resolver = Resolver(around.environ, presets, origins)
     resolved = resolver.resolve(tree, msgspec.inspect.type_info(Settings))
-    settings = _decode(resolved, origins)
-    check_settings(settings, tree, origins)
-    return Loaded(settings, origins, file, around.user_folder("data"), found)
+    settings = _decode(resolved, Settings, origins)
+    check_settings(settings, tree, origins, presets)
+    return Loaded(_with_storage(settings, around), origins, file, around.environ, found)
+
+
+def load_server(config: Path | None, surroundings: Surroundings | None = None) -> ServerSettings:
+    """Return the server's own section; nothing else is resolved, asked for or looked for.
+
+    Raises:
+        ConfigurationError: with the place of the first thing that is wrong in it.
+    """
+    around = surroundings or Surroundings.of_process()
+    file = find_file(config, around)
+    tree, origins = read_file(file) if file else ({}, Origins())
+    tree = _with_environment(tree, origins, around.environ)
+    section = tree.get("server", {})
+    resolver = Resolver(around.environ, (), origins)
+    resolved = resolver.resolve(section, msgspec.inspect.type_info(ServerSettings), ("server",))
+    return _decode(resolved, ServerSettings, origins, ("server",))
+
+
+def _with_storage(settings: Settings, around: Surroundings) -> Settings:
+    if settings.storage.path is not None:
+        return settings
+    path = around.user_folder("data") / "modelmux.db"
+    storage = msgspec.structs.replace(settings.storage, path=str(path))
+    return msgspec.structs.replace(settings, storage=storage)
 
 
 def find_file(config: Path | None, around: Surroundings) -> Path | None:
@@ -216,13 +238,13 @@ def _told(found: FoundProvider) -> str:
     return f"{found.told} -> {found.table['type']}"
 
 
-def _decode(resolved: Raw, origins: Origins) -> Settings:
+def _decode(resolved: Raw, kind: type[SectionT], origins: Origins, top: KeyPath = ()) -> SectionT:
     try:
-        return msgspec.convert(resolved, Settings, dec_hook=_secret)
+        return msgspec.convert(resolved, kind, dec_hook=_secret)
     except msgspec.ValidationError as error:
         match = _DECODE_FAULT.fullmatch(str(error))
         fault = match["fault"] if match else str(error)
-        path = _path(match["path"] or "") if match else ()
+        path = (*top, *_path((match["path"] if match else None) or ""))
         missing = re.search(r"missing required field `(\w+)`", fault)
         if missing:
             message = f'{spell(path)}: "{missing[1]}" is missing'

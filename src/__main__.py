@@ -1,0 +1,6 @@
+"""`python -m modelmux`."""
+
+from .entrypoints.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""`modelmux check`, also spelled `config validate` and `validate FILE`."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..container import Container, running
+from ..settings_file import Loaded
+from .console import ConfigOption, JsonOption, print_result, say
+from .loading import load
+
+
+def run(
+    file: Annotated[
+        Path | None, typer.Argument(help="The file to check.", show_default="where serve looks")
+    ] = None,
+    config: ConfigOption = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask each provider whether it answers.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Check the configuration; with --online ask each provider too."""
+    loaded = load(file or config)
+    container = Container(loaded=loaded)
+    container.planner()  # builds every provider, which looks at its options
+    reports = asyncio.run(_ask(container)) if online else {}
+    if json_output:
+        told = {
+            "ok": all(healthy for healthy, _ in reports.values()),
+            "file": str(loaded.file) if loaded.file else None,
+            "providers": {
+                name: {"healthy": healthy, "detail": detail}
+                for name, (healthy, detail) in reports.items()
+            },
+        }
+        print_result(json.dumps(told, indent=2))
+    else:
+        _tell(loaded, container)
+        for name, (healthy, detail) in reports.items():
+            print_result(f"{'ok  ' if healthy else 'FAIL'}  {name}: {detail}")
+    if not all(healthy for healthy, _ in reports.values()):
+        raise typer.Exit(1)
+
+
+def _tell(loaded: Loaded, container: Container) -> None:
+    for sentence in loaded.found:
+        say(f"found: {sentence}")
+    providers = ", ".join(f"{entry.name} ({entry.type})" for entry in container.planner().providers)
+    print_result(f"ok    {loaded.file or 'no file'}: {providers}")
+
+
+async def _ask(container: Container) -> dict[str, tuple[bool, str]]:
+    async with running(container, store=False):
+        report = await container.check_health().probe_all()
+    return {
+        provider.name: (provider.healthy is not False, provider.detail or "cannot be asked")
+        for provider in report.providers
+    }

@@ -1,0 +1,362 @@
+"""The composition root: which object is given which. It only constructs.
+
+Everything is built once and synchronously; what needs an event loop starts in `running`. An
+adapter (with its `wiring_*` module) is imported when the configuration names it, so that nobody
+pays for those they do not use: this is the one module where imports stand inside functions.
+"""
+
+import random
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import assert_never
+
+from dependency_injector import containers, providers
+
+from .. import __version__
+from ..adapters.memory.keys import MemoryKeyRegistry, MemoryKeyRing
+from ..adapters.memory.proof_vault import MemoryProofVault, ProofLimits
+from ..adapters.observability.line_writer import LineWriter
+from ..adapters.observability.metrics import PrometheusObserver
+from ..adapters.observability.observer_group import ObserverGroup
+from ..adapters.observability.redaction import redact
+from ..adapters.observability.request_log import RequestLog
+from ..adapters.system.clock import SystemClock
+from ..adapters.system.ids import RandomIds
+from ..adapters.transport.media import PublicMediaFetcher
+from ..application.check_health import CheckHealth
+from ..application.filters.adjusting import Adjusting
+from ..application.filters.fetching import Fetching
+from ..application.filters.metering import Metering
+from ..application.filters.proving import Proving
+from ..application.filters.retrying import Retrying, RetryPolicy
+from ..application.keys import HeldKey, configured_key
+from ..application.list_models import ListModels
+from ..application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
+from ..application.ports import (
+    Clock,
+    Credentials,
+    IdSource,
+    LlmProvider,
+    MediaFetcher,
+    Observer,
+    ProofVault,
+)
+from ..application.respond import Respond
+from ..domain.capabilities import Capabilities, CapabilityRule, resolve
+from ..domain.errors import ConfigurationError, StoreError
+from ..domain.secret import Secret
+from .provider_settings import (
+    AzureProvider,
+    DemoProvider,
+    OpenAiCompatProvider,
+    ProviderSettings,
+    VertexProvider,
+    VllmProvider,
+)
+from .services import BodyLog, HttpLimits, Services
+from .settings import KeySettings, LogSettings, MediaSettings, ServerSettings, Settings
+from .settings_file import Loaded
+from .wiring import Adapter, Closing, Store
+
+IN_MEMORY = ":memory:"
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the known services that speak chat completions."""
+    from . import wiring_compatible
+
+    return wiring_compatible.preset_names()
+
+
+def _adapter(
+    settings: ProviderSettings, name: str, environ: Mapping[str, str], clock: Clock, ids: IdSource
+) -> Adapter:
+    match settings:
+        case DemoProvider():
+            from . import wiring_demo
+
+            return wiring_demo.build(settings, clock, ids)
+        case VertexProvider():
+            from . import wiring_vertex
+
+            return wiring_vertex.build(settings, name, environ, clock)
+        case OpenAiCompatProvider():
+            from . import wiring_compatible
+
+            return wiring_compatible.build(settings, name, environ)
+        case VllmProvider():
+            from . import wiring_compatible
+
+            return wiring_compatible.build_vllm(settings, name, environ)
+        case AzureProvider():
+            from . import wiring_azure
+
+            return wiring_azure.build(settings, name, environ, _entra(settings, clock))
+        case _:
+            assert_never(settings)
+
+
+def _entra(settings: AzureProvider, clock: Clock) -> tuple[Credentials, Closing] | None:
+    if settings.client_secret is None and settings.identity is None:
+        return None
+    try:
+        from . import wiring_entra
+    except ImportError as error:
+        raise ConfigurationError(
+            "signing in at Microsoft Entra ID needs azure-identity",
+            hint='pip install "modelmux[azure]"',
+        ) from error
+    entra = wiring_entra.build(settings, clock)
+    return entra, entra.aclose
+
+
+def _adapters(loaded: Loaded, clock: Clock, ids: IdSource) -> dict[str, Adapter]:
+    """Return the adapter of each provider by its name.
+
+    Raises:
+        ConfigurationError: an adapter does not take its options; points at the provider.
+    """
+    adapters: dict[str, Adapter] = {}
+    for path, name, settings in loaded.settings.named_providers():
+        try:
+            adapters[name] = _adapter(settings, name, loaded.environ, clock, ids)
+        except ConfigurationError as error:
+            where = error.where or loaded.origins.where(path)
+            raise ConfigurationError(error.message, where=where, hint=error.hint) from error
+    return adapters
+
+
+def _capabilities(
+    of_adapter: Callable[[str], Capabilities], changes: Mapping[str, Mapping[str, object]]
+) -> Callable[[str], Capabilities]:
+    """Return the adapter's records, refined by what the configuration says of a provider."""
+    rules = tuple(CapabilityRule(pattern, change) for pattern, change in changes.items())
+    if not rules:
+        return of_adapter
+    return lambda model: resolve(of_adapter(model), rules, model)
+
+
+def _entries(
+    loaded: Loaded,
+    adapters: Mapping[str, Adapter],
+    clock: Clock,
+    observer: Observer,
+    vault: ProofVault,
+    fetcher: MediaFetcher,
+) -> tuple[ProviderEntry, ...]:
+    """Return each adapter inside its filters.
+
+    Outermost first: proofs are put back before anything is judged; images are fetched and the
+    request adjusted once, not again for each retry; every attempt is metered.
+    """
+    retry = loaded.settings.retry
+    policy = RetryPolicy(retry.attempts - 1, retry.first_wait_s, retry.longest_wait_s)
+    jitter = random.SystemRandom().random
+    entries: list[ProviderEntry] = []
+    for _, name, settings in loaded.settings.named_providers():
+        adapter = adapters[name]
+        llm: LlmProvider = Metering(adapter.llm, name, clock, observer)
+        llm = Retrying(llm, clock, jitter, policy)
+        llm = Proving(Fetching(Adjusting(llm), fetcher), vault)
+        entries.append(
+            ProviderEntry(
+                name=name,
+                type=str(settings.__struct_config__.tag),
+                llm=llm,
+                capabilities=_capabilities(adapter.capabilities, settings.capabilities),
+                models=settings.models or adapter.models,
+                probe=adapter.probe,
+                accepts=adapter.accepts,
+            )
+        )
+    return tuple(entries)
+
+
+def _planner(settings: Settings, entries: tuple[ProviderEntry, ...]) -> Planner:
+    routes = [
+        RouteSpec(
+            route.model,
+            tuple(
+                TargetSpec(target.provider, target.model, target.capabilities)
+                for target in route.targets
+            ),
+            route.aliases,
+            route.policy,
+        )
+        for route in settings.routes
+    ]
+    return Planner(entries, routes, settings.routing.policy)
+
+
+def _configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:
+    return tuple(
+        configured_key(key.key or Secret(key.hash or ""), name=key.name, tenant=key.tenant)
+        for key in keys
+    )
+
+
+def _store(settings: Settings, clock: Clock) -> Store:
+    configured = _configured_keys(settings.keys)
+    kept_s = settings.storage.proof_days * 86_400.0
+    path = settings.storage.path or IN_MEMORY
+    if path == IN_MEMORY:
+        memory_ring = MemoryKeyRing(configured)
+        vault = MemoryProofVault(clock, ProofLimits(ttl_s=kept_s))
+        return Store(memory_ring, MemoryKeyRegistry(clock, memory_ring), vault)
+    from . import wiring_sql
+
+    return wiring_sql.build(Path(path).expanduser(), configured, clock, kept_s)
+
+
+def _fetcher(media: MediaSettings) -> PublicMediaFetcher:
+    return PublicMediaFetcher(
+        max_bytes=media.max_bytes,
+        timeout_s=media.timeout_s,
+        allow_addresses=[ip_network(network) for network in media.allow_networks],
+    )
+
+
+def _metrics(clock: Clock) -> PrometheusObserver:
+    began = clock.monotonic()
+    return PrometheusObserver(__version__, lambda: clock.monotonic() - began)
+
+
+def _observer(
+    log: LogSettings, metrics: PrometheusObserver, writer: LineWriter, tells: bool
+) -> Observer:
+    if not tells:
+        return metrics
+    pretty = log.format == "pretty" or (log.format == "auto" and sys.stderr.isatty())
+    return ObserverGroup(
+        (metrics, RequestLog(writer.write, redact, pretty=pretty, level=log.level))
+    )
+
+
+def redactor() -> Callable[[str], str]:
+    """Return what every sink passes its texts through."""
+    return redact
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a server that listens on `host`."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _limits(server: ServerSettings) -> HttpLimits:
+    return HttpLimits(
+        max_body_bytes=server.max_body_bytes,
+        body_timeout_s=server.body_timeout_s,
+        max_header_bytes=server.max_header_bytes,
+        header_timeout_s=server.header_timeout_s,
+        keep_alive_s=server.keep_alive_s,
+        stream_keepalive_s=server.stream_keepalive_s,
+        drain_grace_s=server.drain_grace_s,
+        write_timeout_s=server.write_timeout_s,
+    )
+
+
+class Container(containers.DeclarativeContainer):
+    """Every object of a process, each made on first need. `tells`: requests are logged."""
+
+    loaded: providers.Dependency[Loaded] = providers.Dependency(instance_of=Loaded)
+    tells: providers.Dependency[bool] = providers.Dependency(instance_of=bool, default=False)
+    settings = loaded.provided.settings
+
+    clock = providers.Singleton(SystemClock)
+    ids = providers.Singleton(RandomIds)
+    log_writer = providers.Singleton(LineWriter)
+    metrics = providers.Singleton(_metrics, clock)
+    observer = providers.Singleton(_observer, settings.log, metrics, log_writer, tells)
+    store = providers.Singleton(_store, settings, clock)
+    fetcher = providers.Singleton(_fetcher, settings.media)
+    adapters = providers.Singleton(_adapters, loaded, clock, ids)
+    entries = providers.Singleton(
+        _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher
+    )
+    planner = providers.Singleton(_planner, settings, entries)
+    respond = providers.Singleton(Respond, planner, clock)
+    list_models = providers.Singleton(ListModels, planner)
+    check_health = providers.Singleton(CheckHealth, planner, clock)
+    limits = providers.Singleton(_limits, settings.server)
+
+
+async def _close_quietly(closings: Iterable[Closing]) -> None:
+    for close in closings:
+        await close()
+
+
+@asynccontextmanager
+async def running(container: Container, *, store: bool = True) -> AsyncGenerator[None]:
+    """Open what needs an event loop; close everything in reverse, upstreams last.
+
+    Raises:
+        ConfigurationError: the store cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(container.fetcher().aclose)
+        for adapter in container.adapters().values():
+            stack.push_async_callback(adapter.aclose)
+        if store:
+            await stack.enter_async_context(open_store(container))
+        yield
+
+
+@asynccontextmanager
+async def open_store(container: Container) -> AsyncGenerator[Store]:
+    """Open the store alone.
+
+    Raises:
+        ConfigurationError: it cannot be opened.
+    """
+    store = container.store()
+    loaded = container.loaded()
+    try:
+        for opening in store.opens:
+            await opening()
+    except StoreError as error:
+        await _close_quietly(store.closes)
+        path = ("storage", "path")
+        raise ConfigurationError(
+            f"the store cannot be opened: {error.detail or error.message}",
+            where=loaded.origins.where(path) or "storage.path (its default)",
+            hint=f'set MODELMUX_STORAGE__PATH to a writable file, or to "{IN_MEMORY}"',
+        ) from error
+    try:
+        yield store
+    finally:
+        await _close_quietly(store.closes)
+
+
+def services(container: Container, *, has_keys: bool, body_log: BodyLog | None = None) -> Services:
+    """Return what the HTTP side is built from.
+
+    Raises:
+        ConfigurationError: others than this machine could call, and no key is there to ask for.
+    """
+    loaded = container.loaded()
+    host = loaded.settings.server.host
+    if not has_keys and not is_loopback(host):
+        raise ConfigurationError(
+            f"server.host is {host}: others could call, and there is no key to ask them for",
+            where=loaded.origins.where(("server", "host")),
+            hint="set MODELMUX_API_KEY, write [[keys]] in the file, or: modelmux keys create NAME",
+        )
+    return Services(
+        respond=container.respond(),
+        list_models=container.list_models(),
+        check_health=container.check_health(),
+        keys=container.store().ring,
+        observer=container.observer(),
+        clock=container.clock(),
+        ids=container.ids(),
+        metrics=container.metrics().exposition,
+        open_access=is_loopback(host) and not has_keys,
+        limits=container.limits(),
+        body_log=body_log,
+    )

@@ -1,0 +1,59 @@
+"""Azure OpenAI's part of the container."""
+
+from collections.abc import Mapping
+
+from ..adapters.azure.provider import PRESET, AzureOptions, api_key
+from ..adapters.azure.provider import AzureProvider as AzureAdapter
+from ..adapters.openai_compat.probe import OpenAICompatProbe
+from ..adapters.transport.url import Url
+from ..application.ports import Credentials
+from ..domain.errors import ConfigurationError
+from .provider_settings import AzureProvider
+from .wiring import (
+    Adapter,
+    Closing,
+    headers_of,
+    nothing_to_close,
+    own_key,
+    transport_of,
+    uses_deployments,
+)
+
+
+def build(
+    settings: AzureProvider,
+    name: str,
+    environ: Mapping[str, str],
+    entra: tuple[Credentials, Closing] | None,
+) -> Adapter:
+    """Return the adapter; `entra` is the sign-in, and its end, of those who use no key."""
+    auth: Credentials
+    close_auth: Closing = nothing_to_close
+    if entra is not None:
+        auth, close_auth = entra
+    else:
+        key = own_key(settings.api_key, PRESET.key_env, environ)
+        if key is None:
+            raise ConfigurationError(
+                f"provider {name} has no way to sign in",
+                hint="write api_key, or tenant_id with client_id and client_secret, or "
+                'identity = "managed"; or set AZURE_OPENAI_API_KEY',
+            )
+        auth = api_key(key)
+    llm = AzureAdapter(
+        AzureOptions(
+            name,
+            Url.parse(settings.base_url),
+            auth,
+            settings.api_version,
+            uses_deployments(settings),
+            headers_of(settings),
+            transport_of(settings),
+        )
+    )
+
+    async def aclose() -> None:
+        await llm.aclose()
+        await close_auth()
+
+    return Adapter(llm, llm.capabilities, probe=OpenAICompatProbe(llm), aclose=aclose)
