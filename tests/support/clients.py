@@ -1,7 +1,7 @@
 """Upstream clients for tests: short times, no proxies from the environment."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from modelmux.adapters.transport.client import HttpCall, HttpClient
@@ -18,7 +18,7 @@ QUICK = TransportSettings(
 
 
 @contextlib.asynccontextmanager
-async def http_client(**changes: float | str | bool | None) -> AsyncIterator[HttpClient]:
+async def http_client(**changes: float | str | bool | None) -> AsyncGenerator[HttpClient, None]:
     """Give a client with QUICK settings and `changes` to them; close it."""
     # The members are checked at run time; a TypedDict of all settings would only repeat them.
     settings = replace(QUICK, **changes)  # type: ignore[arg-type]

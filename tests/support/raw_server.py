@@ -17,7 +17,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 
 
@@ -103,8 +103,8 @@ class RawServer:
     scheme: str = "http"
     connections: int = 0
     ended: int = 0
-    requests: list[RawRequest] = field(default_factory=list)
-    failures: list[BaseException] = field(default_factory=list)
+    requests: list[RawRequest] = field(default_factory=list[RawRequest])
+    failures: list[BaseException] = field(default_factory=list[BaseException])
 
     @property
     def base_url(self) -> str:
@@ -130,7 +130,7 @@ class RawServer:
 @contextlib.asynccontextmanager
 async def raw_server(
     script: Script, *, context: ssl.SSLContext | None = None
-) -> AsyncIterator[RawServer]:
+) -> AsyncGenerator[RawServer, None]:
     """Serve in this loop; an exception in the script (but a vanished client) fails the test."""
     state = RawServer(scheme="http" if context is None else "https")
     tasks: set[asyncio.Task[None]] = set()
@@ -176,7 +176,7 @@ async def raw_server(
 
 
 @contextlib.contextmanager
-def raw_server_in_thread(script: Script) -> Iterator[RawServer]:
+def raw_server_in_thread(script: Script) -> Generator[RawServer, None, None]:
     """Serve from a thread with a loop of its own."""
     ready = threading.Event()
     states: list[RawServer] = []

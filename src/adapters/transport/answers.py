@@ -225,7 +225,9 @@ class _MaybeError(msgspec.Struct):
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-_decode_maybe_error = msgspec.json.Decoder(_MaybeError | list[_MaybeError]).decode
+_maybe_errors: msgspec.json.Decoder[_MaybeError | list[_MaybeError]] = msgspec.json.Decoder(
+    _MaybeError | list[_MaybeError]
+)
 
 
 def is_error_body(body: bytes) -> bool:
@@ -233,7 +235,7 @@ def is_error_body(body: bytes) -> bool:
     if b'"error"' not in body:
         return False
     try:
-        found = _decode_maybe_error(body)
+        found = _maybe_errors.decode(body)
     except msgspec.DecodeError:
         return False
     for one in found if isinstance(found, list) else (found,):

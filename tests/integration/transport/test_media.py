@@ -3,7 +3,7 @@
 import base64
 import ipaddress
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -28,7 +28,7 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 @asynccontextmanager
 async def fetcher_for(
     port: int, *, timeout_s: float = 5.0, max_bytes: int = 1 << 20
-) -> AsyncIterator[PublicMediaFetcher]:
+) -> AsyncGenerator[PublicMediaFetcher, None]:
     fetcher = PublicMediaFetcher(
         allow_addresses=LOOPBACK, ports=(port,), timeout_s=timeout_s, max_bytes=max_bytes
     )
