@@ -41,4 +41,4 @@ def build(settings: AzureProvider, clock: Clock) -> EntraCredentials:
         case _:
             assert_never(settings.identity)
     maker = credential_maker(way, cloud.authority)
-    return EntraCredentials(maker, settings.scope or usual, clock)
+    return EntraCredentials(maker, scope, clock)
