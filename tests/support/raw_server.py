@@ -39,7 +39,7 @@ class RawRequest:
 
 
 class PeerGone(Exception):
-    """The client closed before the whole request was there."""
+    """The client closed before the whole request was there, or the whole answer."""
 
 
 @dataclass(slots=True)
@@ -72,6 +72,8 @@ class RawPeer:
 
     async def send(self, data: bytes) -> None:
         """Send now: two calls are two packets, as far as a test can have it."""
+        if self.writer.is_closing():
+            raise PeerGone
         self.writer.write(data)
         await self.writer.drain()
 

@@ -300,7 +300,7 @@ class StreamAnswer(Answer):
     async def _next(self) -> Sequence[StreamEvent]:
         reply = self._reply
         feed = self._reader.feed
-        data = await reply.read()
+        data = await reply.read_before(None)
         deadline: float | None = None
         meter: ProgressMeter | None = None
         while data:

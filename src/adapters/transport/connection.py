@@ -98,7 +98,7 @@ class Connection(Incoming):
                 transport.write(head)
                 transport.write(body)
             while self._state is HEAD:
-                await self._wait(now + self._settings.first_byte_timeout_s)
+                await self._woken(now + self._settings.first_byte_timeout_s)
         except BaseException:
             self.close()
             raise
@@ -117,7 +117,7 @@ class Connection(Incoming):
                 raise self._take_error()
             if deadline is None:
                 deadline = self._loop.time() + self._settings.idle_timeout_s
-            await self._wait(deadline)
+            await self._woken(deadline)
         parts = self._parts
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
@@ -162,6 +162,7 @@ class Connection(Incoming):
         """Close at once; nothing that is still to be sent or read matters any more."""
         self._state = CLOSED
         self._deadline = 0.0
+        self._waiter = None
         self._parts.clear()
         if self._transport is not None:
             self._transport.abort()
@@ -178,14 +179,19 @@ class Connection(Incoming):
     def _is_stale(self) -> bool:
         return self._uses > 0 and not self._heard and isinstance(self._error, UpstreamUnreachable)
 
-    async def _wait(self, deadline: float) -> None:
+    def _woken(self, deadline: float) -> asyncio.Future[None]:
+        """Return what ends when something has happened; `_wake` ends it."""
         self._arm(deadline)
         self._waiter = waiter = self._loop.create_future()
-        try:
-            await waiter
-        finally:
+        return waiter
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
             self._waiter = None
             self._deadline = 0.0
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _take_error(self) -> ProviderError:
         """Return the failure and let go of it: its traceback would hold the connection."""

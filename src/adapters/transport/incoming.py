@@ -213,14 +213,14 @@ class Incoming(asyncio.Protocol):
         ...
 
     @abstractmethod
+    def _wake(self) -> None:
+        """Something came that whoever waits wants to know."""
+        ...
+
+    @abstractmethod
     def _drain_on(self) -> None:
         """More came of a reply that nobody reads any more."""
         ...
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
     def _resume_reading(self) -> None:
         self._paused = False
