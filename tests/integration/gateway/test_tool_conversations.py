@@ -5,7 +5,7 @@ signatures are missing or altered, so each of these fails without the proof vaul
 """
 
 import json
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -100,8 +100,8 @@ def ask(
     more = {"tools": TOOLS, "reasoning_effort": "medium", **more}
     if not stream:
         # What **more holds decides the overload, which no type checker can see.
-        whole = client.chat.completions.create(model=model, messages=messages, **more)
-        return cast("ChatCompletion", whole)
+        create = cast("Callable[..., ChatCompletion]", client.chat.completions.create)
+        return create(model=model, messages=messages, **more)
     with client.chat.completions.stream(model=model, messages=messages, **more) as events:
         return cast("ChatCompletion", events.get_final_completion())
 
