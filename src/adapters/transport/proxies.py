@@ -68,7 +68,9 @@ def _parse_proxy(text: str, variable: str) -> Proxy:
         port = 0
     if parts.scheme != "http" or not parts.hostname or not port:
         raise ConfigurationError(
-            "the proxy has to be an address of the form http://host:port", where=variable
+            "the proxy has to be an address of the form http://host:port",
+            where=variable,
+            hint="change or unset it, or tell the provider not to trust proxy variables",
         )
     authorization = None
     if parts.username is not None:

@@ -296,6 +296,29 @@ async def test_a_large_body_goes_up_while_the_upstream_is_slow() -> None:
         assert await reply.read_all(LIMIT) == b"%d" % (8 << 20)
 
 
+async def test_a_body_nobody_reads_ends_in_time() -> None:
+    async def script(peer: RawPeer) -> None:
+        await asyncio.sleep(5)
+
+    async with raw_server(script) as server, http_client(first_byte_timeout_s=0.15) as client:
+        with pytest.raises(UpstreamTimeout):
+            await client.send(post(server.base_url, body=bytes(32 << 20)))
+
+
+async def test_a_body_that_is_read_slowly_is_given_its_time() -> None:
+    async def script(peer: RawPeer) -> None:
+        head = await peer.reader.readuntil(b"\r\n\r\n")
+        left = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        while left:
+            left -= len(await peer.reader.read(2 << 20))
+            await asyncio.sleep(0.02)
+        await peer.send(response(b"all"))
+
+    async with raw_server(script) as server, http_client(first_byte_timeout_s=0.2) as client:
+        reply = await client.send(post(server.base_url, body=bytes(32 << 20)))
+        assert await reply.read_all(LIMIT) == b"all"
+
+
 async def test_an_answer_before_the_request_was_read_does_not_leave_half_of_it_behind() -> None:
     async def script(peer: RawPeer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")

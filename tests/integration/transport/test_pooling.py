@@ -1,6 +1,9 @@
 """Which connections serve again, against sockets that break each rule."""
 
 import asyncio
+import gc
+
+import pytest
 
 from tests.support.clients import get, http_client, post
 from tests.support.raw_server import (
@@ -237,3 +240,45 @@ async def test_closing_the_client_ends_what_runs_and_what_waits_idle() -> None:
         await (await client.send(post(server.base_url))).read_all(LIMIT)
         await client.aclose()
         await server.until_ended(2)
+
+
+async def test_idle_connections_to_one_address_make_room_for_another() -> None:
+    async with (
+        raw_server(answer_forever) as first,
+        raw_server(answer_forever) as second,
+        http_client(max_connections=1) as client,
+    ):
+        await (await client.send(post(first.base_url))).read_all(LIMIT)
+        await (await client.send(post(second.base_url))).read_all(LIMIT)
+        await first.until_ended(1)
+
+
+async def test_calls_leave_no_reference_cycles() -> None:
+    """A collection of the garbage of calls stops the world for everybody else."""
+
+    async def script(peer: RawPeer) -> None:
+        await peer.request()
+        await peer.send(response(b"{}"))
+        await peer.request()
+        await peer.send(STREAM_HEAD + chunk(b"data: 1\n\n"))
+        await peer.closed()
+
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        async with raw_server(script) as server, http_client() as client:
+            for _ in range(3):
+                await (await client.send(post(server.base_url))).read_all(LIMIT)
+                reply = await client.send(post(server.base_url))
+                await reply.read()
+                reading = asyncio.ensure_future(reply.read())
+                await asyncio.sleep(0.01)
+                reading.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await reading
+        gc.collect()
+        ours = [one for one in gc.garbage if type(one).__module__.startswith("modelmux")]
+        assert ours == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
