@@ -14,6 +14,7 @@ from .figures import (
     memory_figures,
     process_figures,
     request_figures,
+    yardstick_figures,
 )
 from .gateway import gateway, stub
 from .processes import BenchFailed
@@ -34,6 +35,7 @@ def main() -> int:
             figures += process_figures(upstream, folder)
             with gateway(upstream, folder) as running:
                 print("calls ...", flush=True)
+                figures += yardstick_figures(folder)
                 figures += request_figures(running)
                 print("latency ...", flush=True)
                 figures += latency_figures(upstream, running)

@@ -2,14 +2,16 @@
 
 import statistics
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .gateway import GATEWAY, Gateway, Stub, drive, gateway
+from .gateway import GATEWAY, ROOT, Gateway, Stub, drive, gateway
 from .load import Job, Result
 from .payloads import CLAUDE, GATEWAY_KEY, MODEL, long_request, short_request
-from .processes import rss_bytes, tree
+from .processes import free_port, rss_bytes, tree, wait_until_ready
+from .processes import running as running_process
 
 CHAT = "/v1/chat/completions"
 ROUNDS = 5
@@ -17,11 +19,11 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Figure:
-    """`values` are the runs; the smallest is the best."""
+    """`values` are the runs; the smallest is the best. A yardstick has no budget."""
 
     name: str
     unit: str
-    budget: float
+    budget: float | None
     values: tuple[float, ...]
 
     @property
@@ -55,6 +57,17 @@ def process_figures(upstream: Stub, folder: Path) -> list[Figure]:
         Figure("idle memory", "MB", 60, tuple(idle)),
         Figure("`modelmux --help`", "s", 0.4, tuple(helped)),
     ]
+
+
+def yardstick_figures(folder: Path) -> list[Figure]:
+    """CPU of a call that a bare uvicorn answers by itself, without an upstream."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.yardstick", str(port)]
+    log = folder / "yardstick.log"
+    with running_process(command, folder=ROOT, output=log) as process:
+        wait_until_ready(port, process, log)
+        values = _cpu_per_request(Gateway(port, process.pid), short_request(MODEL), 4000)
+    return [Figure("yardstick: bare uvicorn, no upstream", "µs CPU", None, values)]
 
 
 def request_figures(running: Gateway) -> list[Figure]:
