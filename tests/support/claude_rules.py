@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from .fake_upstream import Json
+from .fake_upstream import Json, objects_in
 
 _KEY = b"only the fake model knows"
 _FIELDS = {
@@ -254,16 +254,11 @@ def _thought(blocks: Sequence[Json]) -> bool:
     return blocks[0]["type"] in _THOUGHTS
 
 
-def _check_schema(schema: Any, where: str) -> None:
-    if isinstance(schema, list):
-        for inner in schema:
-            _check_schema(inner, where)
-    if not isinstance(schema, dict):
-        return
-    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
-        raise Refused(f"{where}: 'additionalProperties' must be explicitly set to false")
-    for name, value in schema.items():
-        if name in _NO_KEYWORDS:
-            raise Refused(f"{where}: property '{name}' is not supported")
-        inner = list(value.values()) if name in ("properties", "$defs") else value
-        _check_schema(inner, where)
+def _check_schema(value: Any, where: str) -> None:
+    for schema in objects_in(value):
+        if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
+            raise Refused(f"{where}: 'additionalProperties' must be explicitly set to false")
+        for name, inner in schema.items():
+            if name in _NO_KEYWORDS:
+                raise Refused(f"{where}: property '{name}' is not supported")
+            _check_schema(list(inner.values()) if name in ("properties", "$defs") else inner, where)

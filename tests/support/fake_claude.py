@@ -184,7 +184,11 @@ def _frame(event: Json) -> bytes:
 
 def _events(message: Json) -> Iterator[Json]:
     usage = message["usage"]
-    begun = message | {"content": [], "stop_reason": None, "usage": usage | {"output_tokens": 1}}
+    begun: Json = message | {
+        "content": [],
+        "stop_reason": None,
+        "usage": usage | {"output_tokens": 1},
+    }
     yield {"type": "message_start", "message": begun}
     yield {"type": "ping"}
     for index, block in enumerate(message["content"]):

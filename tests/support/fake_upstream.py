@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeGuard
 
 # Any: JSON as it came over the wire; the fakes look at it piece by piece.
 Json = dict[str, Any]
@@ -135,6 +135,21 @@ def sample(schema: Json, number: int = 0) -> Any:
             return f"value {number}"
 
 
+def objects_in(value: Any) -> list[Json]:
+    """Return `value` if it is an object, or the objects among its elements."""
+    elements = value if _is_list(value) else [value]
+    return [element for element in elements if _is_object(element)]
+
+
+# Guards, because isinstance leaves what is inside unknown to the type checkers.
+def _is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _is_object(value: Any) -> TypeGuard[Json]:
+    return isinstance(value, dict)
+
+
 def pieces(text: str) -> list[str]:
     """Return `text` in the pieces it is streamed in: its words, with the spaces before them."""
     words = text.split(" ")
@@ -177,19 +192,19 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]  # ours is the only one
     protocol_version = "HTTP/1.1"
     timeout = 30
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", "0")))
         try:
-            body = json.loads(raw)
+            bodies = objects_in(json.loads(raw))
         except ValueError:
-            body = {}
+            bodies = []
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = self.server.upstream.reply(
-            Received(self.command, self.path, headers, body if isinstance(body, dict) else {}, raw)
+            Received(self.command, self.path, headers, bodies[0] if bodies else {}, raw)
         )
         time.sleep(reply.delay_s)
         self.send_response(reply.status)

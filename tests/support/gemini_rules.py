@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from .fake_upstream import Json
+from .fake_upstream import Json, objects_in
 
 STAND_IN = "skip_thought_signature_validator"
 _KEY = b"only the fake model knows"
@@ -157,7 +157,7 @@ def _check_part(part: Json, where: str) -> None:
 def _check_pairs(contents: list[Json]) -> None:
     for place, content in enumerate(contents):
         asked = [p["functionCall"]["name"] for p in content["parts"] if "functionCall" in p]
-        after = contents[place + 1]["parts"] if place + 1 < len(contents) else []
+        after: list[Json] = contents[place + 1]["parts"] if place + 1 < len(contents) else []
         given = [p["functionResponse"]["name"] for p in after if "functionResponse" in p]
         if asked != given:
             raise Refused(
@@ -240,17 +240,12 @@ def _check_config(body: Json, model: str) -> None:
         raise Refused("Thinking level is not supported for this model.")
 
 
-def _check_schema(schema: Any) -> None:
-    if isinstance(schema, list):
-        for inner in schema:
-            _check_schema(inner)
-    if not isinstance(schema, dict):
-        return
-    for name, value in schema.items():
-        if name not in _SCHEMA_KEYWORDS:
-            raise Refused(f'Invalid JSON payload received. Unknown name "{name}" in a schema')
-        if name in ("properties", "$defs", "definitions"):
-            for inner in value.values():
+def _check_schema(value: Any) -> None:
+    for schema in objects_in(value):
+        for name, inner in schema.items():
+            if name not in _SCHEMA_KEYWORDS:
+                raise Refused(f'Invalid JSON payload received. Unknown name "{name}" in a schema')
+            if name in ("properties", "$defs", "definitions"):
+                _check_schema(list(inner.values()))
+            elif name in ("items", "anyOf", "oneOf", "allOf", "prefixItems"):
                 _check_schema(inner)
-        elif name in ("items", "anyOf", "oneOf", "allOf", "prefixItems", "additionalProperties"):
-            _check_schema(value)

@@ -164,9 +164,9 @@ class MessagesStreamDecoder(StreamDecoder):
                         block.call, content.id, content.name, "custom" if custom else "function"
                     )
                 )
-                given = bytes(content.input)
-                if given != b"{}":
-                    block.arguments = given.decode()
+                given = _on_one_line(content.input)
+                if given != "{}":
+                    block.arguments = given
             case "thinking":
                 block = _Block("thinking", 0, content.signature)
                 if content.thinking:
@@ -280,6 +280,12 @@ def decode_custom_input(arguments: str) -> str:
         return arguments
 
 
+def _on_one_line(value: msgspec.Raw) -> str:
+    """Return the text of `value`; a whole body may be laid out over many lines."""
+    text = bytes(value)
+    return (msgspec.json.format(text, indent=0) if b"\n" in text else text).decode()
+
+
 def decode_whole(
     body: bytes, *, model: str, custom_tools: Collection[str] = NO_CUSTOM_TOOLS
 ) -> list[StreamEvent]:
@@ -302,7 +308,7 @@ def decode_whole(
                 if block.text:
                     events.append(TextDelta(block.text))
             case "tool_use":
-                arguments = bytes(block.input).decode()
+                arguments = _on_one_line(block.input)
                 if block.name in custom_tools:
                     events.append(ToolCallStarted(calls, block.id, block.name, "custom"))
                     arguments = decode_custom_input(arguments)

@@ -230,7 +230,7 @@ class GeminiStreamDecoder(StreamDecoder):
         kind: ToolKind = "custom" if name in self._custom_tools else "function"
         call_id = call.id or make_call_id(self._id, number, index)
         events.append(ToolCallStarted(index, call_id, name, kind, proof, number))
-        arguments = bytes(call.args).decode()
+        arguments = _on_one_line(call.args)
         if kind == "custom":
             arguments = _custom_input(arguments)
         if arguments:
@@ -245,6 +245,12 @@ def _decode(data: bytes) -> Sequence[wire.GenerateAnswer]:
         raise ProviderProtocolBroken(
             "The upstream's answer is not one of generateContent.", detail=str(error)
         ) from error
+
+
+def _on_one_line(value: msgspec.Raw) -> str:
+    """Return the text of `value`; Google lays whole bodies out over many lines."""
+    text = bytes(value)
+    return (msgspec.json.format(text, indent=0) if b"\n" in text else text).decode()
 
 
 def _custom_input(arguments: str) -> str:

@@ -1,0 +1,175 @@
+"""Claude's answers, whole and streamed, as events."""
+
+import itertools
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelmux.adapters.anthropic_messages.decode import (
+    MessagesStreamDecoder,
+    decode_reason,
+    decode_whole,
+)
+from modelmux.adapters.transport.sse import SseFrame
+from modelmux.domain.conversation import Message, Proof, Reasoning, Role, Text, ToolCall, Vendor
+from modelmux.domain.errors import ProviderProtocolBroken, StreamCut, UpstreamOverloaded
+from modelmux.domain.events import (
+    FinishReason,
+    ResponseFinished,
+    ResponseStarted,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    Usage,
+)
+from tests.support.streams import at_every_byte, cut_after_frames, fold, read_chunks
+
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "anthropic_messages"
+MODEL = "claude-sonnet-5-5"
+make = partial(MessagesStreamDecoder, MODEL, frozenset({"shell"}))
+WHOLE_STREAMS = ["text", "thinking-and-tools", "custom-tool", "newer-than-us", "refusal"]
+
+
+def recorded(name: str) -> bytes:
+    return (FIXTURES / name).read_bytes()
+
+
+def events_of(name: str) -> list[StreamEvent]:
+    return read_chunks(make, [recorded(f"{name}.sse")])
+
+
+def test_text_comes_in_the_pieces_it_was_sent_in() -> None:
+    assert events_of("text") == [
+        ResponseStarted("msg_01", MODEL),
+        TextDelta("Grüße"),
+        TextDelta(", 世界!"),
+        ResponseFinished((FinishReason.STOP,), Usage(133, 15, 100, 8)),
+    ]
+
+
+def test_thoughts_keep_their_proofs_and_calls_are_counted_among_themselves() -> None:
+    response = fold(events_of("thinking-and-tools"))
+    signature = Proof(Vendor.ANTHROPIC, MODEL, "signature", "EqQBCgIYAhIM")
+    redacted = Proof(Vendor.ANTHROPIC, MODEL, "redacted_thinking", "EmwKAhgBEgy3va3p")
+    assert response.candidates[0].items == (
+        Reasoning("Two cities: two calls.", signature),
+        Reasoning("", redacted),
+        Message(Role.ASSISTANT, (Text("Let me look."),)),
+        ToolCall("toolu_01", "get_weather", '{"city": "Oslo"}'),
+        ToolCall("toolu_02", "get_time", "{}"),
+    )
+    assert response.candidates[0].reason is FinishReason.TOOL_CALLS
+    assert response.usage == Usage(133, 15, 100, 8, 9)
+
+
+def test_a_whole_answer_and_its_stream_fold_to_the_same_items() -> None:
+    whole = fold(decode_whole(recorded("thinking-and-tools.json"), model=MODEL))
+    streamed = fold(events_of("thinking-and-tools"))
+    assert whole.usage == streamed.usage
+    assert whole.candidates == streamed.candidates
+
+
+def test_the_text_of_a_custom_tool_is_taken_out_of_its_object() -> None:
+    assert events_of("custom-tool")[1:3] == [
+        ToolCallStarted(0, "toolu_01", "shell", "custom"),
+        ToolCallDelta(0, 'ls "a b"ä'),
+    ]
+
+
+def test_events_blocks_deltas_and_reasons_of_tomorrow_are_no_error() -> None:
+    response = fold(events_of("newer-than-us"))
+    assert response.candidates[0].items == (Message(Role.ASSISTANT, (Text("Hi"),)),)
+    assert response.candidates[0].reason is FinishReason.OTHER
+
+
+def test_a_refusal_is_filtered_content() -> None:
+    assert fold(events_of("refusal")).candidates[0].reason is FinishReason.CONTENT_FILTER
+
+
+def test_an_error_inside_the_stream_is_raised() -> None:
+    with pytest.raises(UpstreamOverloaded, match="Overloaded") as raised:
+        events_of("error-midway")
+    assert raised.value.status == 529
+
+
+@pytest.mark.parametrize("name", WHOLE_STREAMS)
+def test_cutting_between_any_two_bytes_changes_no_event(name: str) -> None:
+    assert read_chunks(make, at_every_byte(recorded(f"{name}.sse"))) == events_of(name)
+
+
+@given(st.sampled_from(WHOLE_STREAMS), st.lists(st.integers(0, 4000), max_size=12))
+def test_however_a_stream_is_cut_up_its_events_are_the_same(name: str, cuts: list[int]) -> None:
+    body = recorded(f"{name}.sse")
+    places = sorted({0, len(body), *(cut % len(body) for cut in cuts)})
+    chunks = [body[a:b] for a, b in itertools.pairwise(places)]
+    assert read_chunks(make, chunks) == events_of(name)
+
+
+@pytest.mark.parametrize("name", WHOLE_STREAMS)
+def test_a_stream_that_ends_after_any_frame_but_the_last_is_cut(name: str) -> None:
+    beginnings = cut_after_frames(recorded(f"{name}.sse"))
+    assert len(beginnings) > 3
+    for beginning in beginnings:
+        with pytest.raises(StreamCut):
+            read_chunks(make, [beginning])
+
+
+def test_a_stream_without_a_frame_is_no_answer() -> None:
+    with pytest.raises(ProviderProtocolBroken):
+        read_chunks(make, [b": keep-alive\n\n"])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        SseFrame(b"message_start", b"{"),
+        SseFrame(b"content_block_delta", b'{"index":"x","delta":{}}'),
+        SseFrame(b"content_block_delta", b'{"index":0,"delta":{"type":"text_delta","text":"x"}}'),
+        SseFrame(b"message_start", b"\xff"),
+    ],
+    ids=["broken", "wrong type", "before the start", "not UTF-8"],
+)
+def test_what_is_not_the_language_is_a_broken_protocol(frame: SseFrame) -> None:
+    with pytest.raises(ProviderProtocolBroken):
+        make().feed((frame,))
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"<html>", b'{"content":null}'])
+def test_a_body_that_is_no_message_is_a_broken_protocol(body: bytes) -> None:
+    with pytest.raises(ProviderProtocolBroken):
+        decode_whole(body, model=MODEL)
+
+
+def test_a_stream_without_event_names_is_read_by_its_types() -> None:
+    body = recorded("text.sse").decode()
+    nameless = "".join(line for line in body.splitlines(True) if not line.startswith("event:"))
+    assert read_chunks(make, [nameless.encode()]) == events_of("text")
+
+
+def test_nothing_counts_after_the_end() -> None:
+    decoder = make()
+    decoder.feed((SseFrame(b"message_start", b'{"message":{}}'), SseFrame(b"message_stop", b"{}")))
+    late = SseFrame(b"content_block_delta", b'{"index":0,"delta":{"type":"text_delta","text":"x"}}')
+    assert decoder.feed((late,)) == []
+    assert decoder.close() == []
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("end_turn", FinishReason.STOP),
+        ("pause_turn", FinishReason.STOP),
+        ("stop_sequence", FinishReason.STOP),
+        ("max_tokens", FinishReason.LENGTH),
+        ("model_context_window_exceeded", FinishReason.LENGTH),
+        ("tool_use", FinishReason.TOOL_CALLS),
+        ("refusal", FinishReason.CONTENT_FILTER),
+        (None, FinishReason.OTHER),
+    ],
+)
+def test_stop_reasons_have_their_finish_reasons(word: str | None, reason: FinishReason) -> None:
+    assert decode_reason(word) is reason
