@@ -1,0 +1,202 @@
+"""Each verb as a person or a script runs it."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modelmux.entrypoints.cli.main import VERBS
+from tests.integration.cli.conftest import RunVerb
+from tests.support.command_line import modelmux
+
+HEAVY = ("google", "azure", "sqlalchemy", "structlog", "litestar", "uvicorn", "httpx", "rich")
+
+
+def test_help_is_there_at_once(tmp_path: Path) -> None:
+    durations: list[float] = []
+    for _ in range(3):
+        began = time.perf_counter()
+        ended = modelmux(tmp_path, "--help")
+        durations.append(time.perf_counter() - began)
+        assert ended.returncode == 0
+        assert all(name in ended.stdout for name, verb in VERBS.items() if not verb.hidden)
+    assert min(durations) < 0.4
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from modelmux.entrypoints.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"sys.exit(','.join(name for name in {HEAVY!r} if name in sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_explains_itself(name: str, verb: RunVerb) -> None:
+    ended = verb(name, "--help")
+    assert ended.returncode == 0
+    assert "Usage: modelmux" in ended.stdout
+
+
+def test_an_unknown_verb_is_a_mistake_of_usage(verb: RunVerb) -> None:
+    ended = verb("srve")
+    assert ended.returncode == 2
+    assert "Did you mean 'serve'" in ended.stderr
+
+
+def test_a_bad_configuration_is_told_without_a_traceback(tmp_path: Path, verb: RunVerb) -> None:
+    (tmp_path / "modelmux.toml").write_text("[server]\nprot = 1\n")
+    for words in (["serve"], ["check"], ["config", "show"], ["models", "list"], ["ask", "x"]):
+        ended = verb(*words)
+        assert ended.returncode == 2
+        assert ended.stdout == ""
+        assert ended.stderr == (
+            'error: server has no key "prot"\n'
+            f"  --> {tmp_path / 'modelmux.toml'}:2:1\n"
+            '  hint: did you mean "port"?\n'
+        )
+
+
+@pytest.mark.parametrize("words", [["check"], ["config", "validate"], ["validate"]])
+def test_a_good_configuration_passes_in_every_spelling(
+    words: list[str], tmp_path: Path, verb: RunVerb
+) -> None:
+    (tmp_path / "own.toml").write_text('[provider]\ntype = "demo"\n')
+    ended = verb(*words, "own.toml", "--online")
+    assert ended.returncode == 0
+    assert "demo: built in" in ended.stdout
+
+
+def test_check_online_fails_where_a_provider_does_not_answer(tmp_path: Path, verb: RunVerb) -> None:
+    text = '[provider]\ntype = "vllm"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    (tmp_path / "modelmux.toml").write_text(text)
+    assert verb("check").returncode == 0
+    ended = verb("check", "--online", "--json")
+    assert ended.returncode == 1
+    told = json.loads(ended.stdout)
+    assert told["ok"] is False
+    assert told["providers"]["vllm"]["healthy"] is False
+
+
+@pytest.mark.parametrize("words", [["init"], ["config", "init"]])
+def test_init_writes_a_file_once(words: list[str], tmp_path: Path, verb: RunVerb) -> None:
+    first = verb(*words, "--preset", "demo", "--yes")
+    assert (first.returncode, first.stdout) == (0, "modelmux.toml\n")
+    written = (tmp_path / "modelmux.toml").read_text()
+    second = verb(*words, "--preset", "vertex", "--yes")
+    assert second.returncode == 2
+    assert (tmp_path / "modelmux.toml").read_text() == written
+    forced = verb(*words, "--preset", "vertex", "--yes", "--force")
+    assert forced.returncode == 0
+    assert 'type = "vertex"' in (tmp_path / "modelmux.toml").read_text()
+    assert verb("check").returncode == 0
+
+
+def test_init_asks_nobody_where_nobody_is(verb: RunVerb) -> None:
+    ended = verb("init")
+    assert ended.returncode == 2
+    assert "--preset" in ended.stderr
+
+
+def test_config_show_tells_sources_and_hides_secrets(verb: RunVerb) -> None:
+    environ = {"PROVIDER_TYPE": "vllm", "OPENAI_API_KEY": "test-key-not-secret"}
+    ended = verb("config", "show", "--json", environment=environ)
+    values = {it["key"]: it for it in json.loads(ended.stdout)["values"]}
+    assert values["provider.api_key"]["value"] == "***"
+    assert values["provider.api_key"]["source"] == "environment variable OPENAI_API_KEY"
+    assert "test-key-not-secret" not in ended.stdout + ended.stderr
+
+
+def test_ask_answers_in_this_process(verb: RunVerb) -> None:
+    ended = verb("ask", "Hello there")
+    assert (ended.returncode, ended.stdout) == (0, "You said: Hello there\n")
+    streamed = verb("ask", "-", "--stream", "-m", "demo", stdin="Hello there")
+    assert streamed.stdout == "You said: Hello there\n"
+    told = json.loads(verb("ask", "Hello there", "--json").stdout)
+    assert told["provider"] == "demo"
+
+
+def test_ask_fails_where_there_is_no_such_model(verb: RunVerb) -> None:
+    ended = verb("ask", "Hello", "-m", "dmo")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "demo" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_models_are_listed_and_tried(verb: RunVerb) -> None:
+    listed = verb("models", "list", "--json")
+    assert json.loads(listed.stdout) == [{"id": "demo", "provider": "demo"}]
+    assert verb("models", "test").returncode == 0
+    failed = verb("models", "test", "demo", "other", "--json")
+    assert failed.returncode == 1
+    assert [trial["ok"] for trial in json.loads(failed.stdout)] == [True, False]
+
+
+def test_doctor_finds_a_bare_machine_well(verb: RunVerb) -> None:
+    environ = {"MODELMUX_PORT": "0"}
+    ended = verb("doctor", "--json", environment=environ)
+    assert ended.returncode == 0, ended.stdout
+    found = {finding["subject"]: finding["state"] for finding in json.loads(ended.stdout)}
+    assert found["store"] == found["port"] == found["demo"] == "ok"
+
+
+def test_doctor_tells_of_a_store_that_cannot_be_written(verb: RunVerb) -> None:
+    environ = {"MODELMUX_PORT": "0", "MODELMUX_STORAGE__PATH": "/proc/no/such.db"}
+    ended = verb("doctor", environment=environ)
+    assert ended.returncode == 1
+    assert "FAIL  store" in ended.stdout
+
+
+def test_schema_is_a_json_schema(verb: RunVerb) -> None:
+    schema = json.loads(verb("schema").stdout)
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    kinds = schema["$defs"]["OpenAiCompatProvider"]["properties"]["type"]["enum"]
+    assert {"openai_compat", "openai_compatible", "ollama"} <= set(kinds)
+
+
+def test_version_is_told_in_every_spelling(verb: RunVerb) -> None:
+    plain = verb("version").stdout
+    assert plain.startswith("modelmux ")
+    assert verb("--version").stdout == plain
+    assert json.loads(verb("version", "--json").stdout)["modelmux"] in plain
+
+
+def test_troubleshoot_lists_and_explains(verb: RunVerb) -> None:
+    assert "vertex" in verb("troubleshoot").stdout
+    assert "gcloud" in verb("troubleshoot", "vertex").stdout
+    unknown = verb("troubleshoot", "vertx")
+    assert unknown.returncode == 2
+    assert 'did you mean "vertex"?' in unknown.stderr
+
+
+def test_keys_are_made_listed_and_revoked(verb: RunVerb) -> None:
+    made = json.loads(verb("keys", "create", "me", "--json").stdout)
+    listed = verb("keys", "list", "--json")
+    assert [key["id"] for key in json.loads(listed.stdout)] == [made["id"]]
+    assert made["key"] not in listed.stdout
+    assert verb("keys", "revoke", made["id"]).returncode == 0
+    assert json.loads(verb("keys", "list", "--json").stdout)[0]["revoked_at"]
+    assert verb("keys", "revoke", "no-such").returncode == 1
+
+
+def test_a_hash_of_the_command_line_is_taken_in_the_file(tmp_path: Path, verb: RunVerb) -> None:
+    hashed = verb("keys", "hash", stdin="test-key-not-secret\n").stdout.strip()
+    text = f'[provider]\ntype = "demo"\n[[keys]]\nname = "me"\nhash = "{hashed}"\n'
+    (tmp_path / "modelmux.toml").write_text(text)
+    assert verb("check").returncode == 0
+    assert verb("keys", "hash").returncode == 2
+
+
+def test_health_fails_where_nobody_listens(verb: RunVerb) -> None:
+    ended = verb("health", "--url", "http://127.0.0.1:9")
+    assert ended.returncode == 1
+    assert ended.stdout == ""

@@ -1,0 +1,97 @@
+"""What a machine is found to have."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from modelmux.entrypoints.discovery import ask_local, look_around
+
+SECRET = "test-key-not-secret"
+VLLM_MODELS = b'{"object":"list","data":[{"id":"m","object":"model","owned_by":"vllm"}]}'
+
+
+def nobody(port: int, path: str) -> bytes | None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("environ", "kinds"),
+    [
+        ({}, ["demo"]),
+        ({"OPENAI_API_KEY": SECRET}, ["openai"]),
+        ({"AZURE_OPENAI_ENDPOINT": "https://x", "AZURE_OPENAI_API_KEY": SECRET}, ["azure"]),
+        ({"AZURE_OPENAI_ENDPOINT": "https://x"}, ["demo"]),
+        ({"ANTHROPIC_API_KEY": SECRET}, ["demo"]),
+    ],
+    ids=lambda value: "+".join(value) or "nothing",
+)
+def test_variables_name_their_provider(
+    environ: dict[str, str], kinds: list[str], tmp_path: Path
+) -> None:
+    found = look_around({"HOME": str(tmp_path), **environ}, nobody)
+    assert [provider.table["type"] for provider in found.providers] == kinds
+
+
+def test_tells_that_a_key_is_not_used(tmp_path: Path) -> None:
+    found = look_around({"HOME": str(tmp_path), "ANTHROPIC_API_KEY": SECRET}, nobody)
+    assert "ANTHROPIC_API_KEY is set, but" in found.remarks[0]
+
+
+def test_googles_credentials_are_found_where_gcloud_leaves_them(tmp_path: Path) -> None:
+    file = tmp_path / ".config" / "gcloud" / "application_default_credentials.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    provider = look_around({"HOME": str(tmp_path), "GOOGLE_CLOUD_PROJECT": "p"}, nobody).providers[
+        0
+    ]
+    assert provider.table == {"type": "vertex", "project": "${GOOGLE_CLOUD_PROJECT}"}
+    assert str(file) in provider.told
+
+
+def test_googles_credentials_are_found_where_the_variable_points(tmp_path: Path) -> None:
+    file = tmp_path / "account.json"
+    environ = {"HOME": str(tmp_path), "GOOGLE_APPLICATION_CREDENTIALS": str(file)}
+    assert look_around(environ, nobody).providers[0].table["type"] == "demo"
+    file.write_text("{}")
+    assert look_around(environ, nobody).providers[0].table["type"] == "vertex"
+
+
+def test_local_servers_are_told_apart(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path)}
+
+    def vllm(port: int, path: str) -> bytes | None:
+        return VLLM_MODELS if (port, path) == (8000, "/v1/models") else None
+
+    def another(port: int, path: str) -> bytes | None:
+        return b"<html>" if port == 8000 else None
+
+    def ollama(port: int, path: str) -> bytes | None:
+        return b'{"version":"1"}' if (port, path) == (11434, "/api/version") else None
+
+    kinds = [
+        [provider.table["type"] for provider in look_around(environ, ask).providers]
+        for ask in (vllm, another, ollama)
+    ]
+    assert kinds == [["vllm"], ["demo"], ["ollama"]]
+
+
+def test_no_secret_is_copied_out_of_the_environment(tmp_path: Path) -> None:
+    environ = {
+        "HOME": str(tmp_path),
+        "OPENAI_API_KEY": SECRET,
+        "AZURE_OPENAI_ENDPOINT": "https://x",
+        "AZURE_OPENAI_API_KEY": SECRET,
+    }
+    assert SECRET not in repr(look_around(environ, nobody))
+
+
+def test_a_server_that_hangs_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert ask_local(silent.getsockname()[1], "/v1/models") is None
+
+
+def test_a_port_where_nobody_listens_is_no_trouble() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert ask_local(port, "/v1/models") is None
