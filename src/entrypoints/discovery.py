@@ -56,7 +56,7 @@ def look_around(environ: Mapping[str, str], ask: Ask = ask_local) -> Discovery:
             FoundProvider(
                 {"type": "demo"},
                 "built in",
-                "nothing was found, so the demo provider answers, to the model name demo",
+                "nothing else was found; it answers to the model name demo alone",
             ),
         )
     return Discovery(found, tuple(remarks))

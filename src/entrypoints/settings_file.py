@@ -235,7 +235,7 @@ def _with_provider(
 
 
 def _told(found: FoundProvider) -> str:
-    return f"{found.told} -> {found.table['type']}"
+    return f"{found.table['type']}: {found.told}"
 
 
 def _decode(resolved: Raw, kind: type[SectionT], origins: Origins, top: KeyPath = ()) -> SectionT:

@@ -75,7 +75,7 @@ api_key = "${VLLM_API_KEY:-}"     # counts as not written while the variable is 
         "Azure OpenAI",
         """\
 # Without api_version the v1 path is used. In place of a key: tenant_id, client_id and
-# client_secret, or managed_identity = true (pip install "modelmux[azure]").
+# client_secret, or identity = "managed" (pip install "modelmux[azure]").
 [provider]
 type = "azure"
 base_url = "<base_url>"
