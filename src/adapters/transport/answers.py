@@ -264,12 +264,24 @@ class WholeAnswer(Answer):
 class StreamAnswer(Answer):
     """An answer that is still coming."""
 
-    __slots__ = ("_began", "_client", "_finished", "_first", "_progress", "_reader", "_reply")
+    __slots__ = (
+        "_began",
+        "_client",
+        "_deadline",
+        "_finished",
+        "_first",
+        "_progress",
+        "_reader",
+        "_reply",
+    )
 
     def __init__(self, client: HttpClient, reply: HttpReply, reader: _Reader) -> None:
         self._client = client
         self._reply = reply
         self._reader = reader
+        self._progress = ProgressMeter()
+        # When patience with comments ends; None while something else comes.
+        self._deadline: float | None = None
         self._first: Sequence[StreamEvent] = ()
         self._finished = False
         self._began = False
@@ -300,22 +312,20 @@ class StreamAnswer(Answer):
     async def _next(self) -> Sequence[StreamEvent]:
         reply = self._reply
         feed = self._reader.feed
-        data = await reply.read_before(None)
-        deadline: float | None = None
-        meter: ProgressMeter | None = None
+        data = await reply.read_before(self._deadline)
         while data:
             events = feed(data)
+            # A comment must not hold a dead answer open: only fields move the deadline.
+            if self._progress.feed(data):
+                self._deadline = None
+            elif self._deadline is None:
+                now = asyncio.get_running_loop().time()
+                self._deadline = now + self._client.settings.idle_timeout_s
+            elif asyncio.get_running_loop().time() >= self._deadline:
+                raise UpstreamTimeout("The upstream sent nothing but comments.", phase="idle")
             if events:
                 return events
-            # A keep-alive comment must not hold a dead answer open: only fields move the deadline.
-            now = asyncio.get_running_loop().time()
-            if meter is None:
-                meter = ProgressMeter()
-            if meter.feed(data) or deadline is None:
-                deadline = now + self._client.settings.idle_timeout_s
-            elif now >= deadline:
-                raise UpstreamTimeout("The upstream sent nothing but comments.", phase="idle")
-            data = await reply.read_before(deadline)
+            data = await reply.read_before(self._deadline)
         events = self._reader.close()
         if not events or type(events[-1]) is not ResponseFinished:
             if self._began:

@@ -163,12 +163,12 @@ class Incoming(asyncio.Protocol):
             return
         headers = self.headers
         coding = headers.get("transfer-encoding")
-        counted = "content-length" in headers
-        if coding is not None and (counted or coding.lower() != "chunked"):
-            self._break("The upstream frames its answer in two ways at once.")
+        # A length beside a coding, two lengths, and bad ones are refused by the parser.
+        if coding is not None and coding.lower() != "chunked":
+            self._break("The upstream encodes its answer for transfer, unasked.")
             return
         self.status = status
-        self._framed = coding is not None or counted or status in {204, 304}
+        self._framed = coding is not None or "content-length" in headers or status in {204, 304}
         self._overhead_bytes = 0
         self._state = BODY
         if self._bodiless:

@@ -174,6 +174,9 @@ class ProgressMeter:
 
     def feed(self, data: bytes) -> bool:
         """Return whether `data`, not empty, holds more than comments and blank lines."""
+        if data.startswith((b"data:", b"event:")):
+            self._line = _FIELD
+            return True
         line = self._line
         lines = data.replace(b"\r", b"\n").split(b"\n")
         last = lines[-1]

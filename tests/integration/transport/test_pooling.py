@@ -5,6 +5,7 @@ import gc
 
 import pytest
 
+from modelmux.adapters.transport.connection import Connection
 from tests.support.clients import get, http_client, post
 from tests.support.raw_server import (
     LAST_CHUNK,
@@ -83,6 +84,21 @@ async def test_garbage_after_a_complete_response_closes_the_connection() -> None
 
     async with raw_server(script) as server, http_client() as client:
         reply = await client.send(post(server.base_url))
+        assert await reply.read_all(LIMIT) == b"mine"
+        await server.until_ended(1)
+
+
+async def test_bytes_that_follow_before_the_response_is_read_close_the_connection() -> None:
+    async def script(peer: RawPeer) -> None:
+        await peer.request()
+        await peer.send(response(b"mine"))
+        await asyncio.sleep(0.02)
+        await peer.send(response(b"POISON"))
+        await peer.closed()
+
+    async with raw_server(script) as server, http_client() as client:
+        reply = await client.send(post(server.base_url))
+        await asyncio.sleep(0.1)
         assert await reply.read_all(LIMIT) == b"mine"
         await server.until_ended(1)
 
@@ -253,7 +269,7 @@ async def test_idle_connections_to_one_address_make_room_for_another() -> None:
         await first.until_ended(1)
 
 
-async def test_calls_leave_no_reference_cycles() -> None:
+async def test_calls_leave_neither_cycles_nor_connections_behind() -> None:
     """A collection of the garbage of calls stops the world for everybody else."""
 
     async def script(peer: RawPeer) -> None:
@@ -279,6 +295,7 @@ async def test_calls_leave_no_reference_cycles() -> None:
         gc.collect()
         ours = [one for one in gc.garbage if type(one).__module__.startswith("modelmux")]
         assert ours == []
+        assert not [one for one in gc.get_objects() if type(one) is Connection]
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
