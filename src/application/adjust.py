@@ -3,6 +3,7 @@
 Messages, images and functions are never dropped: what a target cannot take of those is refused.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from ..domain.conversation import (
     FileReference,
     ImageData,
     ImageUrl,
+    Item,
     Message,
     Reasoning,
     Role,
@@ -33,7 +35,15 @@ from ..domain.request import (
     Sampling,
     SchemaText,
 )
-from ..domain.tools import AUTO, AllowedTools, AnyTool, CustomTool, FunctionTool, NamedTool
+from ..domain.tools import (
+    AUTO,
+    AllowedTools,
+    AnyTool,
+    CustomTool,
+    FunctionTool,
+    NamedTool,
+    ToolDefinition,
+)
 from .instructions import for_choice, for_json, for_schema
 from .schemas import without_keywords
 
@@ -42,14 +52,14 @@ _THINKING_AGAINST_FORCING = frozenset({Thinking.BUDGET, Thinking.ADAPTIVE})
 
 
 def adjust(
-    content: Generation, capabilities: Capabilities
+    content: Generation, capabilities: Capabilities, model: str = ""
 ) -> tuple[Generation, tuple[Adjustment, ...]]:
-    """Return `content` as the target can take it, and what was changed.
+    """Return `content` as the target `model` can take it, and what was changed.
 
     Raises:
         UnsupportedFeature: something that may not be dropped cannot be said to this target.
     """
-    fitting = _Fitting(content, capabilities)
+    fitting = _Fitting(content, capabilities, model)
     for step in _STEPS:
         step(fitting)
     return fitting.content, tuple(fitting.made)
@@ -59,6 +69,7 @@ def adjust(
 class _Fitting:
     content: Generation
     can: Capabilities
+    model: str
     made: list[Adjustment] = field(default_factory=list[Adjustment])
 
     def tell(self, param: str, action: str, detail: str) -> None:
@@ -180,7 +191,7 @@ def _unproven_turn(fit: _Fitting) -> None:
             break
         called = called or isinstance(item, ToolCall)
         if isinstance(item, Reasoning) and item.proof is not None:
-            proven = proven or item.proof.vendor is can.proofs
+            proven = proven or (item.proof.vendor, item.proof.model) == (can.proofs, fit.model)
     if called and not proven:
         fit.content = replace(fit.content, effort=Effort.NONE)
         fit.tell(
@@ -205,6 +216,9 @@ def _sampling(fit: _Fitting) -> None:
     if sampling.temperature is not None and sampling.temperature > can.max_temperature:
         fit.tell("temperature", "clamped", f"to {can.max_temperature}, the highest there is")
         sampling = replace(sampling, temperature=can.max_temperature)
+    if not can.blank_stop and any(not stop.strip() for stop in sampling.stop):
+        fit.tell("stop", "dropped", "sequences of white space alone are not taken")
+        sampling = replace(sampling, stop=tuple(stop for stop in sampling.stop if stop.strip()))
     if can.max_stop is not None and len(sampling.stop) > can.max_stop:
         fit.tell("stop", "clamped", f"only the first {can.max_stop} sequences are kept")
         sampling = replace(sampling, stop=sampling.stop[: can.max_stop])
@@ -246,27 +260,28 @@ def _output_format(fit: _Fitting) -> None:
 
 
 def _schemas(fit: _Fitting) -> None:
-    refused = fit.can.refused_schema_keywords
-    if not refused:
-        return
-    dropped: set[str] = set()
-    tools = tuple(
-        replace(tool, parameters=without_keywords(tool.parameters, refused, dropped))
-        if isinstance(tool, FunctionTool) and tool.parameters is not None
-        else tool
-        for tool in fit.content.tools
-    )
+    can, dropped = fit.can, set[str]()
+    tools = tuple(_simpler(tool, can, dropped) for tool in fit.content.tools)
     if dropped:
         fit.content = replace(fit.content, tools=tools)
         fit.tell("tools.parameters", "dropped", f"schema keywords {', '.join(sorted(dropped))}")
     wanted = fit.content.output_format
-    if isinstance(wanted, SchemaText):
+    if isinstance(wanted, SchemaText) and can.refused_schema_keywords:
         dropped = set()
-        schema = without_keywords(wanted.schema, refused, dropped)
+        schema = without_keywords(wanted.schema, can.refused_schema_keywords, dropped)
         if dropped:
             fit.content = replace(fit.content, output_format=replace(wanted, schema=schema))
             words = ", ".join(sorted(dropped))
             fit.tell("response_format.schema", "dropped", f"schema keywords {words}")
+
+
+def _simpler(tool: ToolDefinition, can: Capabilities, dropped: set[str]) -> ToolDefinition:
+    refused = can.refused_tool_keywords
+    if not isinstance(tool, FunctionTool) or tool.parameters is None:
+        return tool
+    if tool.strict:
+        refused |= can.refused_schema_keywords
+    return replace(tool, parameters=without_keywords(tool.parameters, refused, dropped))
 
 
 def _prefill(fit: _Fitting) -> None:
@@ -288,16 +303,49 @@ def _limits(fit: _Fitting) -> None:
 
 
 def _labels(fit: _Fitting) -> None:
-    if fit.content.metadata and not fit.can.metadata:
+    can, content = fit.can, fit.content
+    metadata = content.metadata
+    if metadata and not can.metadata:
         fit.content = replace(fit.content, metadata=None)
         fit.tell("metadata", "dropped", "the provider keeps none")
-    if fit.content.verbosity is not None and not fit.can.verbosity:
+    elif metadata and can.label_metadata:
+        fitting = {key: value for key, value in metadata.items() if _is_label(key, value)}
+        if len(fitting) < len(metadata):
+            fit.content = replace(fit.content, metadata=fitting or None)
+            fit.tell("metadata", "dropped", "pairs that are not in lower-case letters and digits")
+    if content.verbosity is not None and not can.verbosity:
         fit.content = replace(fit.content, verbosity=None)
         fit.tell("verbosity", "dropped", "the model has no such setting")
-    if fit.content.extras and Dialect.CHAT_COMPLETIONS not in fit.can.dialects:
-        for name in fit.content.extras:
+    if content.user is not None and not can.end_user:
+        fit.content = replace(fit.content, user=None)
+        fit.tell("user", "dropped", "the provider wants none")
+    tier = content.service_tier
+    if tier is not None and can.service_tiers and tier not in can.service_tiers:
+        fit.content = replace(fit.content, service_tier=None)
+        fit.tell("service_tier", "dropped", "the provider has no such tier")
+    if not can.message_names and any(_name_of(item) for item in content.items):
+        unnamed = tuple(
+            replace(item, name=None) if isinstance(item, Message) else item
+            for item in fit.content.items
+        )
+        fit.content = replace(fit.content, items=unnamed)
+        fit.tell("messages.name", "dropped", "the model knows no names of speakers")
+    if content.extras and Dialect.CHAT_COMPLETIONS not in can.dialects:
+        for name in content.extras:
             fit.tell(name[:64], "dropped", "unknown to modelmux and to the provider's language")
         fit.content = replace(fit.content, extras=NO_EXTRAS)
+
+
+_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+
+
+def _is_label(key: str, value: str) -> bool:
+    return bool(_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value))
+
+
+def _name_of(item: Item) -> str | None:
+    return item.name if isinstance(item, Message) else None
 
 
 _STEPS: tuple[Callable[[_Fitting], None], ...] = (

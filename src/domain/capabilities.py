@@ -56,6 +56,9 @@ class Capabilities:
     empty means any; `thinking_off` whether thinking can be switched off. `restrictions` False
     promises that a request in the target's own dialect needs no look: it is relayed unread.
     `json_object` is the mode without a schema, which some have not though they take schemas.
+    `label_metadata` allows metadata that are labels (lower-case letters, digits, `_`, `-`) alone;
+    `service_tiers` empty means any. `refused_tool_keywords` are not taken in any tool's
+    parameters, `refused_schema_keywords` neither in output schemas nor in strict tools.
     """
 
     dialects: frozenset[Dialect] = frozenset({Dialect.CHAT_COMPLETIONS})
@@ -75,15 +78,21 @@ class Capabilities:
     sampling: frozenset[str] = ALL_SAMPLING
     max_temperature: float = 2.0
     max_stop: int | None = None
+    blank_stop: bool = True
     prefill: bool = True
     image_input: ImageInput = ImageInput.URL
     audio_input: bool = True
     file_input: bool = True
     metadata: bool = True
+    label_metadata: bool = False
+    message_names: bool = True
+    end_user: bool = True
+    service_tiers: frozenset[str] = frozenset()
     verbosity: bool = True
     max_output_tokens: int | None = None
     default_output_tokens: int | None = None
     refused_schema_keywords: frozenset[str] = frozenset()
+    refused_tool_keywords: frozenset[str] = frozenset()
     proofs: Vendor | None = None
 
 
@@ -125,7 +134,9 @@ _ELEMENTS: Mapping[str, type[StrEnum] | type[str]] = {
     "dialects": Dialect,
     "effort_levels": Effort,
     "sampling": str,
+    "service_tiers": str,
     "refused_schema_keywords": str,
+    "refused_tool_keywords": str,
 }
 _CHOICES: Mapping[str, type[Enum]] = {
     "structured": Structured,

@@ -7,6 +7,16 @@ from ...domain.effort import Effort
 _LOW_TO_HIGH = frozenset({Effort.LOW, Effort.MEDIUM, Effort.HIGH})
 _WITH_MINIMAL = _LOW_TO_HIGH | {Effort.MINIMAL}
 
+_REFUSED_KEYWORDS = frozenset(
+    {
+        "$schema", "$comment", "pattern", "minLength", "maxLength", "multipleOf",
+        "exclusiveMinimum", "exclusiveMaximum", "uniqueItems", "contains", "minContains",
+        "maxContains", "minProperties", "maxProperties", "patternProperties",
+        "propertyNames", "dependentRequired", "dependentSchemas", "unevaluatedItems",
+        "unevaluatedProperties", "if", "then", "else", "not", "default", "examples",
+    }
+)  # fmt: skip
+
 BASE = Capabilities(
     dialects=frozenset(),
     restrictions=True,
@@ -25,17 +35,14 @@ BASE = Capabilities(
     max_stop=5,
     # Addresses outside Cloud Storage are taken with small limits only: we fetch them.
     image_input=ImageInput.BYTES,
+    label_metadata=True,
+    message_names=False,
+    end_user=False,
+    service_tiers=frozenset({"auto", "default", "flex", "priority"}),
     verbosity=False,
     max_output_tokens=65_536,
-    refused_schema_keywords=frozenset(
-        {
-            "$schema", "$comment", "pattern", "minLength", "maxLength", "multipleOf",
-            "exclusiveMinimum", "exclusiveMaximum", "uniqueItems", "contains", "minContains",
-            "maxContains", "minProperties", "maxProperties", "patternProperties",
-            "propertyNames", "dependentRequired", "dependentSchemas", "unevaluatedItems",
-            "unevaluatedProperties", "if", "then", "else", "not", "default", "examples",
-        }
-    ),
+    refused_schema_keywords=_REFUSED_KEYWORDS,
+    refused_tool_keywords=_REFUSED_KEYWORDS,
     proofs=Vendor.GOOGLE,
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ class Adjusting(LlmProvider):
     async def open(self, request: GenerationRequest) -> Answer:
         if relays(request) and not request.capabilities.restrictions:
             return await self.inner.open(request)
-        content, adjustments = adjust(request.content.get(), request.capabilities)
+        content, adjustments = adjust(request.content.get(), request.capabilities, request.model)
         if adjustments:
             record(request, adjustments)
             request = replace(request, content=Deferred.of(content), verbatim=None)

@@ -59,15 +59,22 @@ def _images(content: Generation) -> list[ImageUrl]:
         for item in content.items
         if isinstance(item, Message | ToolResult)
         for part in item.parts
-        if isinstance(part, ImageUrl)
+        if isinstance(part, ImageUrl) and _is_web(part)
     ]
+
+
+def _is_web(image: ImageUrl) -> bool:
+    """Other schemes (`gs:`) name stores that the provider itself may read."""
+    return image.url[:8].lower().startswith(("http://", "https://"))
 
 
 def _with(item: Item, fetched: Mapping[str, ImageData]) -> Item:
     if not isinstance(item, Message | ToolResult):
         return item
     parts: tuple[Part, ...] = tuple(
-        replace(fetched[part.url], detail=part.detail) if isinstance(part, ImageUrl) else part
+        replace(fetched[part.url], detail=part.detail)
+        if isinstance(part, ImageUrl) and part.url in fetched
+        else part
         for part in item.parts
     )
     return replace(item, parts=parts)

@@ -43,8 +43,12 @@ TOOL = FunctionTool("f", parameters={"type": "object"}, strict=True)
 SCHEMA = SchemaText("s", {"type": "object", "properties": {"pattern": {"pattern": "x"}}})
 
 
+def bounded_tool(*, strict: bool | None = None) -> FunctionTool:
+    return FunctionTool("b", parameters={"minimum": 1}, strict=strict)
+
+
 def fitted(can: dict[str, Any], **changes: Any) -> tuple[Generation, list[str]]:
-    content, made = adjust(content_of(user("Hi"), **changes), Capabilities(**can))
+    content, made = adjust(content_of(user("Hi"), **changes), Capabilities(**can), "m")
     return content, [str(adjustment) for adjustment in made]
 
 
@@ -137,6 +141,45 @@ def test_what_the_target_can_do_is_left_alone() -> None:
             {"max_output_tokens": 100},
         ),
         ({"metadata": False}, {"metadata": {"a": "b"}}, ["metadata=dropped"], {"metadata": None}),
+        (
+            {"label_metadata": True},
+            {"metadata": {"a": "b", "B": "c", "d": "E"}},
+            ["metadata=dropped"],
+            {"metadata": {"a": "b"}},
+        ),
+        ({"end_user": False}, {"user": "u"}, ["user=dropped"], {"user": None}),
+        (
+            {"service_tiers": frozenset({"flex"})},
+            {"service_tier": "scale"},
+            ["service_tier=dropped"],
+            {"service_tier": None},
+        ),
+        ({"service_tiers": frozenset({"flex"})}, {"service_tier": "flex"}, [], {}),
+        (
+            {"message_names": False},
+            {"items": (Message(Role.USER, (Text("x"),), "Ann"),)},
+            ["messages.name=dropped"],
+            {"items": (Message(Role.USER, (Text("x"),)),)},
+        ),
+        (
+            {"blank_stop": False},
+            {"sampling": Sampling(stop=("a", "  "))},
+            ["stop=dropped"],
+            {"sampling": Sampling(stop=("a",))},
+        ),
+        (
+            {"refused_schema_keywords": frozenset({"minimum"})},
+            {"tools": (bounded_tool(strict=True),)},
+            ["tools.parameters=dropped"],
+            {"tools": (FunctionTool("b", parameters={}, strict=True),)},
+        ),
+        ({"refused_schema_keywords": frozenset({"minimum"})}, {"tools": (bounded_tool(),)}, [], {}),
+        (
+            {"refused_tool_keywords": frozenset({"minimum"})},
+            {"tools": (bounded_tool(),)},
+            ["tools.parameters=dropped"],
+            {"tools": (FunctionTool("b", parameters={}),)},
+        ),
         ({"verbosity": False}, {"verbosity": "low"}, ["verbosity=dropped"], {"verbosity": None}),
         (
             {"dialects": NOTHING},
@@ -237,10 +280,12 @@ def test_prefill_becomes_a_request_to_continue() -> None:
     assert content.items[-1] == user("Continue.")
 
 
-@pytest.mark.parametrize("proven", [True, False])
-def test_thinking_is_off_for_a_tool_turn_whose_proofs_are_lost(proven: bool) -> None:
-    proof = Proof(Vendor.ANTHROPIC, "m", "signature", "s")
-    thought = Reasoning("hm", proof if proven else None)
+@pytest.mark.parametrize(("signer", "proven"), [("m", True), ("other", False), (None, False)])
+def test_thinking_is_off_for_a_tool_turn_whose_proofs_are_lost(
+    signer: str | None, proven: bool
+) -> None:
+    proof = Proof(Vendor.ANTHROPIC, signer, "signature", "s") if signer else None
+    thought = Reasoning("hm", proof)
     turn = (user("Hi"), thought, ToolCall("c", "f", "{}"), ToolResult("c", ()))
     content, made = fitted(
         {"thinking": Thinking.BUDGET, "proofs": Vendor.ANTHROPIC},
