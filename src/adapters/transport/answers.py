@@ -100,7 +100,7 @@ class Relay(Protocol):
     def decode_error(self, reply: ErrorReply) -> ProviderError: ...
 
 
-class _Reader(Protocol):
+class Reader(Protocol):
     """Turns the bytes of a stream into events."""
 
     @abstractmethod
@@ -110,7 +110,7 @@ class _Reader(Protocol):
     def close(self) -> list[StreamEvent]: ...
 
 
-class _FrameReader(_Reader):
+class FrameReader(Reader):
     """Frames first, then the language."""
 
     __slots__ = ("_decoder", "_frames")
@@ -149,7 +149,7 @@ async def open_answer(
         client,
         call,
         stream=stream,
-        reader=lambda: _FrameReader(language.stream_decoder(), client.settings.max_event_bytes),
+        reader=lambda: FrameReader(language.stream_decoder(), client.settings.max_event_bytes),
         whole=language.decode_whole,
         decode_error=language.decode_error,
     )
@@ -172,7 +172,7 @@ async def _open(
     call: HttpCall,
     *,
     stream: bool,
-    reader: Callable[[], _Reader],
+    reader: Callable[[], Reader],
     whole: Callable[[bytes], list[StreamEvent]],
     decode_error: Callable[[ErrorReply], ProviderError],
 ) -> Answer:
@@ -275,7 +275,7 @@ class StreamAnswer(Answer):
         "_reply",
     )
 
-    def __init__(self, client: HttpClient, reply: HttpReply, reader: _Reader) -> None:
+    def __init__(self, client: HttpClient, reply: HttpReply, reader: Reader) -> None:
         self._client = client
         self._reply = reply
         self._reader = reader
