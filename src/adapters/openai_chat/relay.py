@@ -1,8 +1,9 @@
 """Passes on answers of OpenAI's chat completions, completions and embeddings, read in passing.
 
-Most frames of a stream hold a piece of text and nothing else; byte tests tell them from those
-with a finish reason, usage, an error or the end, which alone are parsed. The tests can only err
-towards parsing: inside a JSON string a quote is escaped, so `"usage"` in text does not match.
+Most frames of a stream hold a piece of text and nothing else. They are told from the others by
+what they have: one line each, a finish reason that is null, and no usage. All else (the end, an
+error, usage, other spacing) is parsed. A quote inside a JSON string is escaped, so text cannot
+pass for a member.
 """
 
 import re
@@ -83,10 +84,8 @@ class ChatRelay(Relay):
         if (
             self._started
             and not self._several
-            and b'"error"' not in frames
-            and b"[DONE]" not in frames
-            and frames.count(b'"finish_reason"') == frames.count(b'"finish_reason":null')
-            and frames.count(b'"usage"') == frames.count(b'"usage":null')
+            and frames.count(b"\n") == 2 * frames.count(b'"finish_reason":null')
+            and b'"usage":{' not in frames
         ):
             return [RelayedBytes(self._respelled(frames))]
         return self._read(SseDecoder(self._max_event_bytes).feed(frames))

@@ -31,6 +31,7 @@ from modelmux.domain.errors import (
     UpstreamRejected,
 )
 from modelmux.domain.events import FinishReason, ResponseFinished, Usage
+from modelmux.domain.json_values import JsonObject
 from modelmux.domain.request import GenerationRequest, Sampling
 from modelmux.domain.response import Response, ResponseBuilder
 from modelmux.domain.secret import Secret
@@ -85,8 +86,8 @@ async def test_a_relayed_body_reaches_the_upstream_with_its_unknown_members(
 async def test_usage_is_always_asked_for_and_shown_to_who_asked(
     upstream: FakeOpenAI, asked: bool
 ) -> None:
-    options = {"include_usage": asked, "include_obfuscation": False}
-    members = chat_members(stream=True, stream_options=dict(options))
+    options: JsonObject = {"include_usage": asked, "include_obfuscation": False}
+    members = chat_members(stream=True, stream_options=options)
     response = await respond(upstream, relaying("plain", members, include_usage=asked))
 
     assert upstream.last["stream_options"] == {"include_usage": True, "include_obfuscation": False}
@@ -237,8 +238,8 @@ async def test_a_route_that_rejects_changes_rejects_what_mistral_does_not_take()
 
 async def test_embeddings_for_mistral_have_its_names() -> None:
     async with fake_openai("any") as upstream:
-        members = {"input": "a", "dimensions": 2, "encoding_format": "float"}
-        request = relaying("plain", dict(members), dialect=Dialect.EMBEDDINGS)
+        members: JsonObject = {"input": "a", "dimensions": 2, "encoding_format": "float"}
+        request = relaying("plain", members, dialect=Dialect.EMBEDDINGS)
         await respond(upstream, request, MISTRAL)
         assert upstream.last == {"model": "plain", "input": "a", "output_dimension": 2}
 

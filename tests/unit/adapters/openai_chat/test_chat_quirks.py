@@ -9,6 +9,7 @@ from modelmux.domain.conversation import (
     Proof,
     Reasoning,
     Refusal,
+    Role,
     Text,
     ToolCall,
     Vendor,
@@ -124,13 +125,7 @@ def test_logprobs_and_several_choices() -> None:
     assert (first.reason, second.reason) == (FinishReason.STOP, FinishReason.LENGTH)
     top = (TokenLogprob("A", -0.25, (65,)), TokenLogprob("x", -5.5, (120,)))
     assert first.logprobs == (TokenLogprob("A", -0.25, (65,), top),)
-    assert second.items == (Message(second_role(second), (Text("B"),)),)
-
-
-def second_role(candidate: Candidate) -> object:
-    item = candidate.items[0]
-    assert isinstance(item, Message)
-    return item.role
+    assert second.items == (Message(Role.ASSISTANT, (Text("B"),)),)
 
 
 def test_a_refusal_is_no_text() -> None:
