@@ -57,11 +57,9 @@ from .provider_settings import (
     VllmProvider,
 )
 from .services import BodyLog, HttpLimits, Services
-from .settings import KeySettings, LogSettings, MediaSettings, ServerSettings, Settings
+from .settings import IN_MEMORY, KeySettings, LogSettings, MediaSettings, ServerSettings, Settings
 from .settings_file import Loaded
 from .wiring import Adapter, Closing, Store
-
-IN_MEMORY = ":memory:"
 
 
 def preset_names() -> tuple[str, ...]:
@@ -292,7 +290,7 @@ async def _close_quietly(closings: Iterable[Closing]) -> None:
 
 
 @asynccontextmanager
-async def running(container: Container, *, store: bool = True) -> AsyncGenerator[None]:
+async def running(container: Container) -> AsyncGenerator[None]:
     """Open what needs an event loop; close everything in reverse, upstreams last.
 
     Raises:
@@ -302,8 +300,7 @@ async def running(container: Container, *, store: bool = True) -> AsyncGenerator
         stack.push_async_callback(container.fetcher().aclose)
         for adapter in container.adapters().values():
             stack.push_async_callback(adapter.aclose)
-        if store:
-            await stack.enter_async_context(open_store(container))
+        await stack.enter_async_context(open_store(container))
         yield
 
 

@@ -11,6 +11,7 @@ from .provider_settings import Count, OpenAiCompatProvider, ProviderSettings, Se
 from .toml_positions import KeyPath
 
 DEFAULT_PORT = 3000
+IN_MEMORY = ":memory:"
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

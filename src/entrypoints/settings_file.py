@@ -8,7 +8,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from ..domain.errors import ConfigurationError
 from ..domain.secret import Secret
 from .discovery import Discovery, look_around
 from .raw_tables import Raw, Table
-from .settings import Section, ServerSettings, Settings
+from .settings import IN_MEMORY, Section, ServerSettings, Settings
 from .settings_checks import check_settings
 from .settings_environment import (
     API_KEY_VARIABLE,
@@ -51,6 +51,11 @@ class Loaded:
     file: Path | None
     environ: Mapping[str, str]
     found: tuple[str, ...] = ()
+
+    def keeping_nothing(self) -> "Loaded":
+        """Return the same without its store: for verbs that only ask."""
+        storage = msgspec.structs.replace(self.settings.storage, path=IN_MEMORY)
+        return replace(self, settings=msgspec.structs.replace(self.settings, storage=storage))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Ask a model one question, in this process: no server has to run."""
     asked = sys.stdin.read() if question == "-" else question
-    container = Container(loaded=load(config))
+    container = Container(loaded=load(config).keeping_nothing())
     text, journal = asyncio.run(_ask(container, model, asked, stream and not json_output))
     if json_output:
         usage = journal.usage
@@ -57,7 +57,7 @@ async def _ask(
             typer.echo(piece, nl=False)
             sys.stdout.flush()
 
-    async with running(container, store=False):
+    async with running(container):
         chosen = model or await _first_model(container)
         journal = await ask_once(container.respond(), chosen, question, tell)
     return "".join(text), journal

@@ -25,7 +25,7 @@ def run(
 ) -> None:
     """Check the configuration; with --online ask each provider too."""
     loaded = load(file or config)
-    container = Container(loaded=loaded)
+    container = Container(loaded=loaded.keeping_nothing())
     container.planner()  # builds every provider, which looks at its options
     reports = asyncio.run(_ask(container)) if online else {}
     if json_output:
@@ -54,7 +54,7 @@ def _tell(loaded: Loaded, container: Container) -> None:
 
 
 async def _ask(container: Container) -> dict[str, tuple[bool, str]]:
-    async with running(container, store=False):
+    async with running(container):
         report = await container.check_health().probe_all()
     return {
         provider.name: (provider.healthy is not False, provider.detail or "cannot be asked")

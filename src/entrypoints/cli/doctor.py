@@ -36,7 +36,7 @@ def run(
     findings = list(_machine())
     try:
         loaded = load(config)
-        container = Container(loaded=loaded)
+        container = Container(loaded=loaded.keeping_nothing())
         container.planner()
     except ConfigurationError as error:
         hint = f"; {error.hint}" if error.hint else ""
@@ -44,7 +44,7 @@ def run(
         findings.append(Finding("configuration", "FAIL", f"{place}{error.message}{hint}"))
     else:
         findings += _configuration(loaded)
-        findings += asyncio.run(_services(container, offline))
+        findings += asyncio.run(_services(loaded, container, offline))
     if json_output:
         print_result(json.dumps([finding._asdict() for finding in findings], indent=2))
     else:
@@ -103,11 +103,11 @@ def _port(host: str, port: int) -> Finding:
     return Finding("port", "ok", f"{host}:{port} is free")
 
 
-async def _services(container: Container, offline: bool) -> list[Finding]:
-    findings = [await _store(container)]
+async def _services(loaded: Loaded, container: Container, offline: bool) -> list[Finding]:
+    findings = [await _store(Container(loaded=loaded))]
     if offline:
         return findings
-    async with running(container, store=False):
+    async with running(container):
         for name, adapter in container.adapters().items():
             try:
                 findings += [Finding(name, "ok", told) for told in await adapter.explain()]

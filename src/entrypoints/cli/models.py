@@ -26,7 +26,7 @@ def list_models(
     json_output: JsonOption = False,
 ) -> None:
     """List the names clients may use, and which provider stands first behind each."""
-    container = Container(loaded=load(config))
+    container = Container(loaded=load(config).keeping_nothing())
     entries = asyncio.run(_entries(container, ask=not offline))
     if json_output:
         print_result(json.dumps([{"id": it.id, "provider": it.owned_by} for it in entries]))
@@ -37,7 +37,7 @@ def list_models(
 
 
 async def _entries(container: Container, *, ask: bool) -> tuple[ModelEntry, ...]:
-    async with running(container, store=False):
+    async with running(container):
         if ask:
             await container.check_health().probe_all()
         return container.planner().models()
@@ -59,7 +59,7 @@ def try_models(
     json_output: JsonOption = False,
 ) -> None:
     """Send each model one tiny request, the way a client's would go; costs a few tokens."""
-    container = Container(loaded=load(config))
+    container = Container(loaded=load(config).keeping_nothing())
     trials = asyncio.run(_try_all(container, models or []))
     if json_output:
         print_result(json.dumps([trial._asdict() for trial in trials]))
@@ -74,7 +74,7 @@ def try_models(
 
 
 async def _try_all(container: Container, models: list[str]) -> list[Trial]:
-    async with running(container, store=False):
+    async with running(container):
         if not models:
             await container.check_health().probe_all()
             models = [entry.id for entry in container.planner().models()]
