@@ -17,7 +17,11 @@ from .preset import Preset
 
 # What servers of open models understand: OpenAI's language of 2024, without its later words.
 _PLAIN: Final = Spelling(
-    max_tokens="max_tokens", developer_role=False, allowed_tools=False, custom_tools=False
+    max_tokens="max_tokens",
+    developer_role=False,
+    allowed_tools=False,
+    custom_tools=False,
+    old_functions=False,
 )
 _OPEN_MODELS: Final = replace(BASE, custom_tools=False)
 

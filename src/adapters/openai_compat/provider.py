@@ -107,11 +107,12 @@ class OpenAICompatProvider(LlmProvider):
             return True
         spelling = self._preset.spelling
         members = verbatim.members
-        return (not spelling.developer_role and _mentions(members, "messages", b'"developer"')) or (
-            not spelling.custom_tools
-            and (
-                _mentions(members, "tools", b'"custom"')
-                or _mentions(members, "tool_choice", b'"allowed_tools"')
+        return (
+            (not spelling.old_functions and "functions" in members)
+            or (not spelling.developer_role and _mentions(members, "messages", b'"developer"'))
+            or (not spelling.custom_tools and _mentions(members, "tools", b'"custom"'))
+            or (
+                not spelling.allowed_tools and _mentions(members, "tool_choice", b'"allowed_tools"')
             )
         )
 

@@ -36,6 +36,7 @@ PRESET: Final = Preset(
         no_effort=_NO_THINKING,
         allowed_tools=False,
         custom_tools=False,
+        old_functions=False,
     ),
     capabilities=replace(
         BASE, custom_tools=False, thinking=Thinking.EFFORT, file_input=False, verbosity=False

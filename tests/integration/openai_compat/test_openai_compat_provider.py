@@ -105,13 +105,29 @@ async def test_reasoning_is_relayed_in_the_spelling_of_the_house(upstream: FakeO
     assert b'"reasoning_content":"Let"' in response.relayed
 
 
-async def test_a_developer_message_is_translated_for_who_knows_none(upstream: FakeOpenAI) -> None:
-    members = chat_members()
-    members["messages"] = [{"role": "developer", "content": "Be brief"}]
-    request = relaying("plain", members)
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"messages": [{"role": "developer", "content": "Be brief"}]},
+        {"functions": [{"name": "weather"}]},
+        {"tools": [{"type": "custom", "custom": {"name": "sql"}}]},
+        {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}},
+    ],
+    ids=lambda unknown: next(iter(unknown)),
+)
+async def test_what_open_servers_do_not_know_is_translated_for_them_and_relayed_to_openai(
+    upstream: FakeOpenAI, unknown: JsonObject
+) -> None:
+    request = relaying("plain", chat_members() | unknown)
     await respond(upstream, request)
     assert not request.journal.relayed
     assert upstream.last["messages"] == [{"role": "user", "content": "translated"}]
+
+    request = relaying("missing", chat_members() | unknown)
+    with pytest.raises(UpstreamModelNotFound):
+        await respond(upstream, request, OPENAI)
+    assert request.journal.relayed
+    assert unknown.items() <= upstream.last.items()
 
 
 async def test_embeddings_and_completions_are_relayed(upstream: FakeOpenAI) -> None:
