@@ -29,6 +29,10 @@ from .usage import decode_finish_reason, decode_usage
 from .wire import WirePassing, WireReason, decode_embeddings, decode_passing
 
 _DONE: Final = b"data: [DONE]\n\n"
+_NO_ID: Final = (b'""', b"null")
+_HEAD: Final = ("id", "object", "created", "model")
+_decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode: Final = msgspec.json.Encoder().encode
 _REASONING: Final = re.compile(rb'([{,]\s*)"reasoning"(\s*:\s*(?:"|null))')
 
 
@@ -141,6 +145,7 @@ class ChatRelay(Relay):
                 if not self._started:
                     self._started = True
                     events.append(ResponseStarted(passing.id or "", passing.model or self._model))
+                    passed[:] = [_completed(held, frame.data) for held in passed]
                 for choice in passing.choices:
                     self._note(choice)
             elif passing.usage is not None and self._hide_usage:
@@ -189,6 +194,20 @@ class ChatRelay(Relay):
         if self._respell and b'"reasoning"' in data and b'"reasoning_content"' not in data:
             return _REASONING.sub(rb'\1"reasoning_content"\2', data)
         return data
+
+
+def _completed(held: bytes, first: bytes) -> bytes:
+    """Return a held frame with the head of the first real chunk, if it has none of its own.
+
+    Azure's first chunk has filter results and an empty id, model and object, which clients that
+    check what they get refuse.
+    """
+    chunk = _decode_members(held.removeprefix(b"data: ").replace(b"\ndata: ", b"\n"))
+    if bytes(chunk.get("id", b'""')) not in _NO_ID:
+        return held
+    head = _decode_members(first)
+    named = {name: head[name] for name in _HEAD if name in head}
+    return b"data: " + _encode(chunk | named) + b"\n\n"
 
 
 class EmbeddingsRelay(ChatRelay):

@@ -125,6 +125,26 @@ def test_heartbeats_before_the_answer_are_held_back() -> None:
     assert relay.feed(first) == [ResponseStarted("x-1", "local"), RelayedBytes(heartbeat + first)]
 
 
+def test_a_chunk_without_a_head_gets_that_of_the_answer() -> None:
+    for pieces in (
+        frames_of(recorded("azure_filters.sse")),
+        [recorded("azure_filters.sse")],
+    ):
+        first, second, *_ = frames_of(relayed(relay_stream(pieces)))
+        told = json.loads(first.removeprefix(b"data: "))
+        assert told["id"] == "chatcmpl-A1"
+        assert told["object"] == "chat.completion.chunk"
+        assert told["model"] == "gpt-4o-2024-11-20"
+        assert told["prompt_filter_results"][0]["prompt_index"] == 0
+        assert second == frames_of(recorded("azure_filters.sse"))[1]
+
+
+def test_a_held_chunk_of_several_lines_is_read_too() -> None:
+    first = b'data: {"choices":[],\ndata: "id":""}\n\n'
+    events = relay_stream([first + recorded("other_no_done.sse")])
+    assert json.loads(frames_of(relayed(events))[0].removeprefix(b"data: "))["id"] == "x-1"
+
+
 def test_an_error_frame_raises_and_hides_our_own_words() -> None:
     relay = plain_relay()
     relay.feed(frames_of(recorded("openai_text.sse"))[0])
