@@ -318,7 +318,7 @@ def _frames(body: Json, said: Said, model: str, spelled: str, flavour: str) -> l
     chunks = [_chunk(delta, None, model) for delta in deltas]
     chunks.append(_chunk({}, _reason(said), model))
     if flavour == "azure":
-        head = {"choices": [], "created": 0, "id": "", "model": "", "object": ""}
+        head: Json = {"choices": [], "created": 0, "id": "", "model": "", "object": ""}
         chunks.insert(0, {**head, "prompt_filter_results": []})
     if wanted:
         for one in chunks:
