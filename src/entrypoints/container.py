@@ -213,6 +213,7 @@ def _fetcher(media: MediaSettings) -> PublicMediaFetcher:
     return PublicMediaFetcher(
         max_bytes=media.max_bytes,
         timeout_s=media.timeout_s,
+        ports=media.ports,
         allow_addresses=[ip_network(network) for network in media.allow_networks],
     )
 

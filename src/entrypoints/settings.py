@@ -53,6 +53,7 @@ class MediaSettings(Section, frozen=True):
 
     max_bytes: Count = 10 * 2**20
     timeout_s: Seconds = 10.0
+    ports: tuple[Annotated[int, Meta(ge=1, le=65535)], ...] = (80, 443)
     allow_networks: tuple[str, ...] = ()
 
 

@@ -7,7 +7,9 @@ from typing import Final
 
 import msgspec
 
+from ...application.filters.adjusting import record
 from ...application.ports import Answer, Credentials, LlmProvider
+from ...domain.adjustments import Adjustment
 from ...domain.capabilities import Capabilities, resolve
 from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature
@@ -26,6 +28,9 @@ from .preset import Preset
 from .tailoring import ask_for_usage, tailor
 
 _SPOKEN: Final = frozenset({Dialect.CHAT_COMPLETIONS, Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
+_CUSTOM_EMULATED: Final = Adjustment(
+    "tools", "emulated", "custom tools are sent as functions with one text argument"
+)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -151,6 +156,9 @@ class OpenAICompatProvider(LlmProvider):
             custom_names = frozenset(
                 tool.name for tool in content.tools if isinstance(tool, CustomTool)
             )
+            # A body that may be relayed was not read on its way here, so nobody has told yet.
+            if custom_names and _CUSTOM_EMULATED not in request.journal.adjustments:
+                record(request, (_CUSTOM_EMULATED,))
         body = encode_members(
             content, model=request.model, stream=request.stream, spelling=spelling
         )
@@ -187,7 +195,6 @@ def _fixed_headers(options: OpenAICompatOptions) -> tuple[tuple[str, str], ...]:
     headers = [
         ("content-type", "application/json"),
         ("accept", "application/json, text/event-stream"),
-        ("user-agent", "modelmux"),
     ]
     if options.organization is not None:
         headers.append(("openai-organization", options.organization))
