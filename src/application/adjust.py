@@ -27,12 +27,12 @@ from ..domain.dialect import Dialect
 from ..domain.effort import Effort
 from ..domain.errors import UnsupportedFeature
 from ..domain.request import (
+    DEFAULT_SAMPLING,
     NO_EXTRAS,
     PLAIN_TEXT,
     Generation,
     JsonText,
     PlainText,
-    Sampling,
     SchemaText,
 )
 from ..domain.tools import (
@@ -201,10 +201,12 @@ def _unproven_turn(fit: _Fitting) -> None:
 
 def _sampling(fit: _Fitting) -> None:
     can, sampling = fit.can, fit.content.sampling
+    if sampling is DEFAULT_SAMPLING:
+        return
     if sampling.candidates > 1 and "n" not in can.sampling:
         raise UnsupportedFeature("The model gives one answer a call: n must be 1.", param="n")
     thinks = can.thinking is Thinking.BUDGET and fit.content.effort not in (None, Effort.NONE)
-    unset = Sampling()
+    unset = DEFAULT_SAMPLING
     for name, fields in _SAMPLING_FIELDS.items():
         if all(getattr(sampling, key) == getattr(unset, key) for key in fields):
             continue  # getattr: the keys are names of Sampling's own fields, from the table below
@@ -261,13 +263,15 @@ def _output_format(fit: _Fitting) -> None:
 
 def _schemas(fit: _Fitting) -> None:
     can, dropped = fit.can, set[str]()
+    if not can.refused_schema_keywords and not can.refused_tool_keywords:
+        return
     tools = tuple(_simpler(tool, can, dropped) for tool in fit.content.tools)
     if dropped:
         fit.content = replace(fit.content, tools=tools)
         fit.tell("tools.parameters", "dropped", f"schema keywords {', '.join(sorted(dropped))}")
     wanted = fit.content.output_format
     if isinstance(wanted, SchemaText) and can.refused_schema_keywords:
-        dropped = set()
+        dropped = set[str]()
         schema = without_keywords(wanted.schema, can.refused_schema_keywords, dropped)
         if dropped:
             fit.content = replace(fit.content, output_format=replace(wanted, schema=schema))

@@ -130,3 +130,20 @@ class GenerationRequest:
     capabilities: Capabilities = ANY_CAPABILITIES
     policy: Policy = Policy.WARN
     journal: Journal = field(default_factory=Journal)
+
+    def aimed(
+        self, model: str, capabilities: Capabilities, policy: Policy
+    ) -> "GenerationRequest":
+        """Return the request as one target gets it; `replace` would take three times as long."""
+        return GenerationRequest(
+            model,
+            self.dialect,
+            self.stream,
+            self.content,
+            self.caller,
+            self.verbatim,
+            self.include_usage,
+            capabilities,
+            policy,
+            self.journal,
+        )

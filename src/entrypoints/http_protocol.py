@@ -8,8 +8,10 @@ framing: RFC 9112, 6.1 and 6.3. The checks run once a packet or once a head, not
 import asyncio
 import itertools
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -20,6 +22,7 @@ from uvicorn.server import ServerState
 
 from ..domain.errors import BodyTooSlow, InvalidRequest, ModelmuxError
 from .errors import Refusal, describe, encode_refusal
+from .http_cycle import OneWriteCycle
 from .services import HttpLimits
 
 _MAX_HEADERS = 256
@@ -52,6 +55,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # As in uvicorn: what follows a request that closes the connection is ignored.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._limits = limits
+        loaded: Any = getattr(config, "loaded_app")  # noqa: B009  # its stub is half unknown
+        self._asgi: ASGI3Application = loaded
         self._in_head = False
         self._in_message = False
         self._head_bytes = 0
@@ -150,7 +155,38 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise self._reject("This server does not change protocols.")
         if len(self.pipeline) >= _MAX_PIPELINED:
             raise self._reject("Too many requests were sent ahead of their answers.")
-        super().on_headers_complete()
+        self._begin_cycle()
+
+    def _begin_cycle(self) -> None:
+        """What uvicorn does when a head is complete, less what is not used here."""
+        parser, scope = self._parser, self.scope
+        version = parser.get_http_version()
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        before = self._latest()
+        cycle = self.cycle = OneWriteCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self._asgi)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self._asgi))
 
     def on_message_complete(self) -> None:
         self._in_message = False

@@ -297,41 +297,43 @@ class StreamAnswer(Answer):
             return first
         if self._finished:
             return ()
+        reply = self._reply
         try:
-            events = await self._next()
+            events: Sequence[StreamEvent] = ()
+            while not events:
+                # One coroutine for all of it: a stream comes by here for every chunk.
+                data = await reply.read_before(self._deadline)
+                events = self._decode(data) if data else self._end()
         except ProviderError as error:
             error.provider = self._client.provider
-            await self._reply.aclose()
+            await reply.aclose()
             raise
         self._began = True
         if type(events[-1]) is ResponseFinished:
             self._finished = True
-            self._reply.let_end()
+            reply.let_end()
         return events
 
-    async def _next(self) -> Sequence[StreamEvent]:
-        reply = self._reply
-        feed = self._reader.feed
-        data = await reply.read_before(self._deadline)
-        while data:
-            events = feed(data)
-            # A comment must not hold a dead answer open: only fields move the deadline.
-            if self._progress.feed(data):
-                self._deadline = None
-            elif self._deadline is None:
-                now = asyncio.get_running_loop().time()
+    def _decode(self, data: bytes) -> Sequence[StreamEvent]:
+        events = self._reader.feed(data)
+        # A comment must not hold a dead answer open: only fields move the deadline.
+        if self._progress.feed(data):
+            self._deadline = None
+        else:
+            now = asyncio.get_running_loop().time()
+            if self._deadline is None:
                 self._deadline = now + self._client.settings.idle_timeout_s
-            elif asyncio.get_running_loop().time() >= self._deadline:
+            elif now >= self._deadline:
                 raise UpstreamTimeout("The upstream sent nothing but comments.", phase="idle")
-            if events:
-                return events
-            data = await reply.read_before(self._deadline)
-        events = self._reader.close()
-        if not events or type(events[-1]) is not ResponseFinished:
-            if self._began:
-                raise StreamCut("The upstream's answer ended before it was finished.")
-            raise ProviderProtocolBroken("The upstream's answer is empty.")
         return events
+
+    def _end(self) -> Sequence[StreamEvent]:
+        events = self._reader.close()
+        if events and type(events[-1]) is ResponseFinished:
+            return events
+        if self._began:
+            raise StreamCut("The upstream's answer ended before it was finished.")
+        raise ProviderProtocolBroken("The upstream's answer is empty.")
 
     async def aclose(self) -> None:
         self._first = ()

@@ -1,7 +1,8 @@
 """The HTTP client for upstreams: slots, then the pool, then one exchange."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from ...domain.errors import ConfigurationError, ProviderError, ProviderProtocolBroken, StreamCut
 from .connection import Connection
@@ -97,10 +98,9 @@ class HttpClient:
 
 
 def _encode_head(call: HttpCall, origin: Origin) -> bytes:
-    body = call.body
-    lines = "".join([f"{name}: {value}\r\n" for name, value in call.headers])
-    if lines.count("\n") != len(call.headers) or lines.count("\r") != len(call.headers):
-        raise ConfigurationError("a header for the upstream holds a line break")
+    body, headers = call.body, call.headers
+    # Most providers send the same headers with every call, and give them as the same tuple.
+    lines = _known_lines(headers) if isinstance(headers, tuple) else _lines(headers)
     length = "" if not body and call.method in _WITHOUT_BODY else f"content-length: {len(body)}\r\n"
     try:
         return (
@@ -114,6 +114,16 @@ def _encode_head(call: HttpCall, origin: Origin) -> bytes:
         ) from error
 
 
+def _lines(headers: Sequence[tuple[str, str]]) -> str:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
+        raise ConfigurationError("a header for the upstream holds a line break")
+    return lines
+
+
+_known_lines = lru_cache(maxsize=256)(_lines)
+
+
 class _PooledReply(HttpReply):
     """Holds its connection until the body's end has been read, and the slot as long."""
 
@@ -125,6 +135,14 @@ class _PooledReply(HttpReply):
         self._slots = slots
         self._provider = provider
         self._at_end = False
+
+    def take_whole(self) -> bytes | None:
+        connection = self._connection
+        data = connection.take_whole() if connection is not None else None
+        if connection is not None and data is not None:
+            self._at_end = True
+            self._let_go(connection)
+        return data
 
     async def read_before(self, deadline: float | None) -> bytes:
         connection = self._connection

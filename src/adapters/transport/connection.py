@@ -108,6 +108,16 @@ class Connection(Incoming):
             return False
         raise self._take_error()
 
+    def take_whole(self) -> bytes | None:
+        """Return what there is of the body if its end is there too."""
+        if self._state is not COMPLETE:
+            return None
+        parts = self._parts
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self._buffered_bytes = 0
+        return data
+
     async def read(self, deadline: float | None) -> bytes:
         """Return the body bytes that are there, at least one; `b""` at the body's end."""
         while not self._parts:

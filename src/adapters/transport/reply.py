@@ -49,9 +49,11 @@ class HttpReply(ABC):
             ProviderProtocolBroken: more than the limit, or not HTTP.
             StreamCut, UpstreamTimeout: as in `read`.
         """
-        data = await self.read()
-        if not data:
+        data = self.take_whole()
+        if data is not None and len(data) <= limit_bytes:
             return data
+        if data is None:
+            data = await self.read()
         parts: list[bytes] = []
         size_bytes = 0
         while data:
@@ -64,6 +66,10 @@ class HttpReply(ABC):
             parts.append(data)
             data = await self.read()
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def take_whole(self) -> bytes | None:
+        """Return the body if all of it is there and nothing was read yet, without waiting."""
+        return None
 
     @abstractmethod
     async def aclose(self) -> None:

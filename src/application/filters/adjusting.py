@@ -5,16 +5,27 @@ from dataclasses import dataclass, replace
 
 from ...domain.adjustments import Adjustment, Policy
 from ...domain.deferred import Deferred
+from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature
 from ...domain.request import GenerationRequest
 from ..adjust import adjust
 from ..ports import Answer, LlmProvider
+
+# There is nothing to fit in these, nor to fetch or to prove: they are relayed or refused.
+ONLY_RELAYED = frozenset({Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
 
 
 def relays(request: GenerationRequest) -> bool:
     """Whether the target will be sent the caller's own body."""
     verbatim = request.verbatim
     return verbatim is not None and verbatim.dialect in request.capabilities.dialects
+
+
+def passes_unread(request: GenerationRequest) -> bool:
+    """Whether the caller's body needs no look on its way."""
+    return request.dialect in ONLY_RELAYED or (
+        relays(request) and not request.capabilities.restrictions
+    )
 
 
 def record(request: GenerationRequest, adjustments: Iterable[Adjustment]) -> None:
@@ -42,7 +53,7 @@ class Adjusting(LlmProvider):
     inner: LlmProvider
 
     async def open(self, request: GenerationRequest) -> Answer:
-        if relays(request) and not request.capabilities.restrictions:
+        if passes_unread(request):
             return await self.inner.open(request)
         content, adjustments = adjust(request.content.get(), request.capabilities, request.model)
         if adjustments:

@@ -1,6 +1,6 @@
 """Failover: tries the targets of a plan in their order until one begins to answer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...domain.errors import (
     ModelmuxError,
@@ -33,12 +33,7 @@ class Failover(LlmProvider):
             journal.adjustments.clear()
             journal.told.clear()
             journal.relayed = False
-            aimed = replace(
-                request,
-                model=target.model,
-                capabilities=target.capabilities,
-                policy=self.plan.policy,
-            )
+            aimed = request.aimed(target.model, target.capabilities, self.plan.policy)
             try:
                 return await target.provider.llm.open(aimed)
             except UnsupportedFeature as error:

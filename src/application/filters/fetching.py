@@ -11,7 +11,7 @@ from ...domain.deferred import Deferred
 from ...domain.errors import InvalidRequest
 from ...domain.request import Generation, GenerationRequest
 from ..ports import Answer, LlmProvider, MediaFetcher
-from .adjusting import record, relays
+from .adjusting import passes_unread, record
 
 _MOST_IMAGES = 32
 
@@ -22,7 +22,7 @@ class Fetching(LlmProvider):
     fetcher: MediaFetcher
 
     async def open(self, request: GenerationRequest) -> Answer:
-        if relays(request) or request.capabilities.image_input is not ImageInput.BYTES:
+        if request.capabilities.image_input is not ImageInput.BYTES or passes_unread(request):
             return await self.inner.open(request)
         content = request.content.get()
         urls = tuple(dict.fromkeys(part.url for part in _images(content)))

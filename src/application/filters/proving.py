@@ -20,7 +20,7 @@ from ...domain.events import (
 from ...domain.journal import Journal
 from ...domain.request import Generation, GenerationRequest
 from ..ports import Answer, KeptProof, LlmProvider, ProofKey, ProofVault
-from .adjusting import relays
+from .adjusting import ONLY_RELAYED, relays
 from .answer import WrappedAnswer
 
 
@@ -32,7 +32,7 @@ class Proving(LlmProvider):
     vault: ProofVault
 
     async def open(self, request: GenerationRequest) -> Answer:
-        if request.capabilities.proofs is None:
+        if request.capabilities.proofs is None or request.dialect in ONLY_RELAYED:
             return await self.inner.open(request)
         content = request.content.get()
         if not content.tools and not any(isinstance(item, ToolCall) for item in content.items):

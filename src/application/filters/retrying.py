@@ -43,7 +43,8 @@ class Retrying(LlmProvider):
 
     def _wait_s(self, error: ProviderError, attempt: int) -> float | None:
         """Return how long to wait before the next attempt, None for no further one."""
-        if not error.retryable or (isinstance(error, UpstreamTimeout) and error.phase != "connect"):
+        retryable = error.retryable if error.should_retry is None else error.should_retry
+        if not retryable or (isinstance(error, UpstreamTimeout) and error.phase != "connect"):
             # A target that was silent for minutes would be asked to be silent again.
             return None
         longest = self.policy.longest_wait_s

@@ -7,6 +7,7 @@ from msgspec.json import Decoder
 from ...domain.effort import Effort
 from ...domain.errors import InvalidRequest
 from ...domain.request import (
+    DEFAULT_SAMPLING,
     PLAIN_TEXT,
     Generation,
     JsonText,
@@ -30,6 +31,12 @@ _NAMED = frozenset(
         "frequency_penalty", "seed", "stop", "logit_bias", "n", "logprobs", "top_logprobs",
         "max_tokens", "max_completion_tokens", "response_format", "reasoning_effort", "verbosity",
         "service_tier", "metadata", "user",
+    }
+)  # fmt: skip
+_OF_SAMPLING = frozenset(
+    {
+        "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop",
+        "logit_bias", "n", "logprobs", "top_logprobs",
     }
 )  # fmt: skip
 _FLAG = Decoder(bool | None)
@@ -91,6 +98,8 @@ def _member(members: Members, name: str, decoder: "Decoder[T]") -> T | None:
 
 
 def _decode_sampling(members: Members) -> Sampling:
+    if _OF_SAMPLING.isdisjoint(members):
+        return DEFAULT_SAMPLING
     stop = _member(members, "stop", _STOP)
     return Sampling(
         temperature=_member(members, "temperature", _NUMBER),
