@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Executable, Table, event
+from sqlalchemy import Executable, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import StoreError
+from .connection import StoreConnection, begin
 from .schema import raise_schema
 
 _BUSY_TIMEOUT_MS = 5000
@@ -23,10 +24,10 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._engine = create_async_engine(
+        self._engine = create_engine(
             f"sqlite+aiosqlite:///{path}", pool_size=4, max_overflow=4, pool_timeout=5.0
         )
-        event.listen(self._engine.sync_engine, "connect", _set_up_connection)
+        event.listen(self._engine, "connect", _set_up_connection)
 
     async def start(self) -> None:
         """Create the file and its tables where they are missing.
@@ -46,20 +47,20 @@ class Database:
             await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             # Two processes that start at once create the tables one after the other.
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            await connection.run_sync(raise_schema)
+            await connection.run(raise_schema)
 
     async def aclose(self) -> None:
-        await self._engine.dispose()
+        await greenlet_spawn(self._engine.dispose)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[AsyncConnection, None]:
+    async def transaction(self) -> AsyncGenerator[StoreConnection, None]:
         """Lend a connection; commit at the end, roll back on an exception.
 
         Raises:
             StoreError: whatever the database says no to.
         """
         try:
-            async with self._engine.begin() as connection:
+            async with begin(self._engine) as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
             raise StoreError("The database does not answer.", detail=str(error)) from error

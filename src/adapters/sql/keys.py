@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...application.keys import HeldKey, KeyTable, new_key
 from ...application.ports import Clock, KeyRecord, KeyRegistry, KeyRing
 from ...domain.errors import StoreError
 from . import schema
+from .connection import StoreConnection
 from .database import Database
 from .records import held_key
 
@@ -133,14 +133,14 @@ class SqlKeyRing(KeyRing):
         self._seen = counter
 
 
-async def _read_keys(connection: AsyncConnection) -> list[HeldKey]:
+async def _read_keys(connection: StoreConnection) -> list[HeldKey]:
     rows = await connection.execute(
         select(schema.keys).order_by(schema.keys.c.created_at, schema.keys.c.id)
     )
     return [held_key(row) for row in rows]
 
 
-async def _count_change(connection: AsyncConnection) -> None:
+async def _count_change(connection: StoreConnection) -> None:
     counted = await connection.execute(
         update(schema.changes)
         .where(schema.changes.c.subject == _SUBJECT)

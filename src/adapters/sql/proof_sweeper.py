@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...application.ports import Clock
 from ...domain.errors import StoreError
 from . import schema
+from .connection import StoreConnection
 from .database import Database
 
 _log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class ProofSweeper:
             if gone < self._limits.slice_rows:
                 return deleted
 
-    async def _delete_slice(self, connection: AsyncConnection, *where: ColumnElement[bool]) -> int:
+    async def _delete_slice(self, connection: StoreConnection, *where: ColumnElement[bool]) -> int:
         some = (
             select(_proofs.tenant, _proofs.call, _proofs.kept_at)
             .where(*where)

@@ -55,7 +55,7 @@ async def test_the_text_of_a_key_is_nowhere_in_the_file(
     _, text = await SqlKeyRegistry(database, SystemClock()).create(name="x", tenant="default")
     async with database.transaction() as connection:
         assert (await connection.scalars(select(schema.keys.c.digest))).all() == [digest_of(text)]
-    secret = text.rsplit("_", 1)[1].encode()
+    secret = text.split("_", 2)[2].encode()
     for path in database_path.parent.iterdir():
         assert secret not in path.read_bytes()
 
