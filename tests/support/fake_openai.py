@@ -250,7 +250,7 @@ def _say(body: Json) -> Said:
     said = _text(turn[0].get("content"))
     tools: dict[str, Json] = {}
     if body.get("tool_choice") != "none":
-        for tool in body.get("tools", []):
+        for tool in body.get("tools") or ():
             definition = tool[tool["type"]]
             tools[definition["name"]] = definition.get("parameters", {"type": "object"})
     wanted = body.get("response_format", {}).get("type", "text")

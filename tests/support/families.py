@@ -23,6 +23,7 @@ from .fake_openai import KEY as UPSTREAM_KEY
 from .fake_openai import FakeOpenAI, fake_openai_in_thread
 from .fake_upstream import FakeUpstream
 from .images import image_server
+from .sdk_asking import client_at
 from .serving import ServedGateway, serving
 
 CALLER_KEY: Final = "test-caller-key-not-secret"
@@ -96,22 +97,9 @@ def every_family(folder: Path, *, names: Sequence[str] = tuple(FAMILIES)) -> Gen
         config += "".join(_provider(name, fake) for name, fake in fakes.items())
         environment = {"GCE_METADATA_HOST": google.host, "MODELMUX_API_KEY": CALLER_KEY}
         gateway = stack.enter_context(serving(folder, config=config, environment=environment))
-        client = stack.enter_context(client_of(gateway))
+        client = stack.enter_context(client_at(f"{gateway.url}/v1", CALLER_KEY))
         families = {name: Family(name, FAMILIES[name], fake) for name, fake in fakes.items()}
         yield House(gateway, client, families, image_url)
-
-
-@contextmanager
-def client_of(gateway: ServedGateway, *, api_key: str = CALLER_KEY) -> Generator[openai.OpenAI]:
-    """Give the official SDK, which must not repair anything: strict and without retries."""
-    with openai.OpenAI(
-        base_url=f"{gateway.url}/v1",
-        api_key=api_key,
-        max_retries=0,
-        timeout=20,
-        _strict_response_validation=True,
-    ) as client:
-        yield client
 
 
 def _provider(name: str, fake: FakeOpenAI | FakeUpstream | None) -> str:

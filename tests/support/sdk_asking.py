@@ -1,7 +1,8 @@
 """What tests say through the official SDK, and how they read what comes back."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import openai
@@ -26,6 +27,19 @@ TOOLS: Final[list[ChatCompletionToolParam]] = [
 # The words that make each fake call: its own, and the names the demo looks for.
 ONE_CALL: Final = "call get_weather"
 TWO_CALLS: Final = "in parallel: get_weather, get_time"
+
+
+@contextmanager
+def client_at(base_url: str, api_key: str) -> Generator[openai.OpenAI]:
+    """Give the official SDK, which must not repair anything: strict and without retries."""
+    with openai.OpenAI(
+        base_url=base_url,
+        api_key=api_key,
+        max_retries=0,
+        timeout=20,
+        _strict_response_validation=True,
+    ) as client:
+        yield client
 
 
 def user(content: str | list[dict[str, Any]]) -> ChatCompletionMessageParam:

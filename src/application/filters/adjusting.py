@@ -8,7 +8,7 @@ from ...domain.deferred import Deferred
 from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature
 from ...domain.request import GenerationRequest
-from ..adjust import adjust
+from ..adjusting import adjust
 from ..ports import Answer, LlmProvider
 
 # There is nothing to fit in these, nor to fetch or to prove: they are relayed or refused.

@@ -17,9 +17,9 @@ from tests.support.fake_claude import FakeClaude, fake_claude
 from tests.support.fake_gemini import FakeGemini, fake_gemini
 from tests.support.fake_google import fake_google
 from tests.support.fake_openai import KEY, FakeOpenAI, fake_openai_in_thread
-from tests.support.families import CALLER_KEY, client_of
+from tests.support.families import CALLER_KEY
 from tests.support.images import PNG_BASE64, image_server
-from tests.support.sdk_asking import TOOLS, ask, ask_raw, user
+from tests.support.sdk_asking import TOOLS, ask, ask_raw, client_at, user
 from tests.support.serving import ServedGateway, serving
 
 SAMPLING, FORCED = "claude-opus-4-8", "claude-opus-5-5"
@@ -145,7 +145,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
         environment = {"GCE_METADATA_HOST": google.host, "MODELMUX_API_KEY": CALLER_KEY}
         with (
             serving(folder, config=config, environment=environment) as gateway,
-            client_of(gateway) as client,
+            client_at(f"{gateway.url}/v1", CALLER_KEY) as client,
         ):
             fakes: Fakes = {"claude": claude, "gemini": gemini, "openai": reasoning}
             yield House(gateway, client, fakes, image_url)

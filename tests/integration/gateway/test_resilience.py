@@ -6,7 +6,6 @@ import signal
 import socket
 import time
 from collections.abc import Generator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,11 @@ import httpx
 import openai
 import pytest
 
-from tests.support.families import CALLER_KEY, client_of
 from tests.support.fake_openai import KEY, FakeOpenAI, fake_openai_in_thread
+from tests.support.families import CALLER_KEY
 from tests.support.misbehaving import KINDS, Misbehaving, misbehaving
 from tests.support.raw_server import closed_port
-from tests.support.sdk_asking import ask, ask_raw, frames, streamed
+from tests.support.sdk_asking import ask, ask_raw, client_at, frames, streamed
 from tests.support.serving import ServedGateway, serving
 
 SILENT_FOR_S = 0.2
@@ -67,7 +66,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
         )
         with (
             serving(folder, config=config, environment={"MODELMUX_API_KEY": CALLER_KEY}) as gateway,
-            client_of(gateway) as client,
+            client_at(f"{gateway.url}/v1", CALLER_KEY) as client,
         ):
             yield House(gateway, client, first, second)
 
@@ -210,7 +209,7 @@ def test_a_terminated_gateway_lets_a_stream_finish_and_takes_no_other(tmp_path: 
     config = '[provider]\ntype = "demo"\npace_s = 0.1\n'
     with (
         serving(tmp_path, config=config) as gateway,
-        client_of(gateway) as client,
+        client_at(f"{gateway.url}/v1", CALLER_KEY) as client,
         client.chat.completions.create(
             model="demo",
             messages=[{"role": "user", "content": "one two three four five six"}],

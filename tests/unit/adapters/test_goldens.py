@@ -19,7 +19,7 @@ from modelmux.adapters.anthropic_messages.encode import encode_request as encode
 from modelmux.adapters.gemini import capabilities as gemini
 from modelmux.adapters.gemini.encode import encode_request as encode_gemini
 from modelmux.adapters.openai_chat.encode import encode_request as encode_chat
-from modelmux.application.adjust import adjust
+from modelmux.application.adjusting import adjust
 from modelmux.domain.capabilities import Capabilities, resolve
 from modelmux.domain.errors import RequestError
 from modelmux.domain.request import Generation

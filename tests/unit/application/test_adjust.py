@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
-from modelmux.application.adjust import adjust
+from modelmux.application.adjusting import adjust
 from modelmux.application.filters.adjusting import Adjusting
 from modelmux.application.schemas import without_keywords
 from modelmux.domain.adjustments import Policy

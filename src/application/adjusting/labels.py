@@ -1,0 +1,61 @@
+"""What is beside the conversation: metadata, names, tiers, members nobody knows."""
+
+import re
+from dataclasses import replace
+
+from ...domain.conversation import (
+    Item,
+    Message,
+)
+from ...domain.dialect import Dialect
+from ...domain.request import (
+    NO_EXTRAS,
+)
+from .fitting import Fitting
+
+
+def fit_labels(fit: Fitting) -> None:
+    can, content = fit.can, fit.content
+    metadata = content.metadata
+    if metadata and not can.metadata:
+        fit.content = replace(fit.content, metadata=None)
+        fit.tell("metadata", "dropped", "the provider keeps none")
+    elif metadata and can.label_metadata:
+        fitting = {key: value for key, value in metadata.items() if _is_label(key, value)}
+        if len(fitting) < len(metadata):
+            fit.content = replace(fit.content, metadata=fitting or None)
+            fit.tell("metadata", "dropped", "pairs that are not in lower-case letters and digits")
+    if content.verbosity is not None and not can.verbosity:
+        fit.content = replace(fit.content, verbosity=None)
+        fit.tell("verbosity", "dropped", "the model has no such setting")
+    if content.user is not None and not can.end_user:
+        fit.content = replace(fit.content, user=None)
+        fit.tell("user", "dropped", "the provider wants none")
+    tier = content.service_tier
+    if tier is not None and can.service_tiers and tier not in can.service_tiers:
+        fit.content = replace(fit.content, service_tier=None)
+        fit.tell("service_tier", "dropped", "the provider has no such tier")
+    if not can.message_names and any(_name_of(item) for item in content.items):
+        unnamed = tuple(
+            replace(item, name=None) if isinstance(item, Message) else item
+            for item in fit.content.items
+        )
+        fit.content = replace(fit.content, items=unnamed)
+        fit.tell("messages.name", "dropped", "the model knows no names of speakers")
+    if content.extras and Dialect.CHAT_COMPLETIONS not in can.dialects:
+        for name in content.extras:
+            fit.tell(name[:64], "dropped", "unknown to modelmux and to the provider's language")
+        fit.content = replace(fit.content, extras=NO_EXTRAS)
+
+
+_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+
+
+def _is_label(key: str, value: str) -> bool:
+    return bool(_LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value))
+
+
+def _name_of(item: Item) -> str | None:
+    return item.name if isinstance(item, Message) else None

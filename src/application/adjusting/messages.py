@@ -1,0 +1,46 @@
+"""What stands in messages: media, prefill, names."""
+
+from dataclasses import replace
+
+from ...domain.capabilities import ImageInput
+from ...domain.conversation import (
+    Audio,
+    FileData,
+    FileReference,
+    ImageData,
+    ImageUrl,
+    Message,
+    Role,
+    Text,
+    ToolResult,
+)
+from ...domain.errors import UnsupportedFeature
+from .fitting import Fitting
+
+
+def fit_media(fit: Fitting) -> None:
+    can = fit.can
+    for item in fit.content.items:
+        if not isinstance(item, Message | ToolResult):
+            continue
+        for part in item.parts:
+            match part:
+                case ImageUrl() | ImageData() if can.image_input is ImageInput.NONE:
+                    what = "images"
+                case Audio() if not can.audio_input:
+                    what = "audio input"
+                case FileData() | FileReference() if not can.file_input:
+                    what = "file input"
+                case _:
+                    continue
+            raise UnsupportedFeature(f"The model takes no {what}.", param="messages")
+
+
+def fit_prefill(fit: Fitting) -> None:
+    items = fit.content.items
+    last = items[-1] if items else None
+    if fit.can.prefill or not (isinstance(last, Message) and last.role is Role.ASSISTANT):
+        return
+    carry_on = Message(Role.USER, (Text("Continue."),))
+    fit.content = replace(fit.content, items=(*items, carry_on))
+    fit.tell("messages", "emulated", "the model does not continue its own words: it was asked to")

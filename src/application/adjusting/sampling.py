@@ -1,0 +1,62 @@
+"""How tokens are drawn, and how many."""
+
+from dataclasses import replace
+
+from ...domain.capabilities import Thinking
+from ...domain.effort import Effort
+from ...domain.errors import UnsupportedFeature
+from ...domain.request import (
+    DEFAULT_SAMPLING,
+)
+from .fitting import Fitting
+
+
+def fit_sampling(fit: Fitting) -> None:
+    can, sampling = fit.can, fit.content.sampling
+    if sampling is DEFAULT_SAMPLING:
+        return
+    if sampling.candidates > 1 and "n" not in can.sampling:
+        raise UnsupportedFeature("The model gives one answer a call: n must be 1.", param="n")
+    thinks = can.thinking is Thinking.BUDGET and fit.content.effort not in (None, Effort.NONE)
+    unset = DEFAULT_SAMPLING
+    for name, fields in _SAMPLING_FIELDS.items():
+        if all(getattr(sampling, key) == getattr(unset, key) for key in fields):
+            continue  # getattr: the keys are names of Sampling's own fields, from the table below
+        if name in can.sampling and not (thinks and name in _NOT_WHILE_THINKING):
+            continue
+        sampling = replace(sampling, **{key: getattr(unset, key) for key in fields})
+        why = "the model takes it only without thinking" if name in can.sampling else "not taken"
+        fit.tell(name, "dropped", why)
+    if sampling.temperature is not None and sampling.temperature > can.max_temperature:
+        fit.tell("temperature", "clamped", f"to {can.max_temperature}, the highest there is")
+        sampling = replace(sampling, temperature=can.max_temperature)
+    if not can.blank_stop and any(not stop.strip() for stop in sampling.stop):
+        fit.tell("stop", "dropped", "sequences of white space alone are not taken")
+        sampling = replace(sampling, stop=tuple(stop for stop in sampling.stop if stop.strip()))
+    if can.max_stop is not None and len(sampling.stop) > can.max_stop:
+        fit.tell("stop", "clamped", f"only the first {can.max_stop} sequences are kept")
+        sampling = replace(sampling, stop=sampling.stop[: can.max_stop])
+    if sampling is not fit.content.sampling:
+        fit.content = replace(fit.content, sampling=sampling)
+
+
+_SAMPLING_FIELDS = {
+    "temperature": ("temperature",),
+    "top_p": ("top_p",),
+    "presence_penalty": ("presence_penalty",),
+    "frequency_penalty": ("frequency_penalty",),
+    "seed": ("seed",),
+    "stop": ("stop",),
+    "logit_bias": ("logit_bias",),
+    "logprobs": ("logprobs", "top_logprobs"),
+}
+
+_NOT_WHILE_THINKING = frozenset({"temperature", "top_p"})
+
+
+def fit_limits(fit: Fitting) -> None:
+    highest = fit.can.max_output_tokens
+    asked = fit.content.max_output_tokens
+    if highest is not None and asked is not None and asked > highest:
+        fit.content = replace(fit.content, max_output_tokens=highest)
+        fit.tell("max_completion_tokens", "clamped", f"to {highest}, the most there is")

@@ -1,0 +1,69 @@
+"""Tools, the choice among them, and the schemas of their parameters."""
+
+from dataclasses import replace
+
+from ...domain.capabilities import Thinking
+from ...domain.effort import Effort
+from ...domain.errors import UnsupportedFeature
+from ...domain.tools import (
+    AUTO,
+    AllowedTools,
+    AnyTool,
+    CustomTool,
+    FunctionTool,
+    NamedTool,
+)
+from ..instructions import for_choice
+from .fitting import Fitting
+
+
+def fit_tools(fit: Fitting) -> None:
+    content, can = fit.content, fit.can
+    if not content.tools:
+        return
+    if not can.tools:
+        raise UnsupportedFeature("The model takes no tools.", param="tools")
+    if can.tools_only_on_responses and content.effort is not Effort.NONE:
+        raise UnsupportedFeature(
+            "The model takes tools on chat completions only with reasoning_effort 'none'; "
+            "with reasoning it takes them on the Responses API alone, which is not offered yet.",
+            param="tools",
+        )
+    if not can.custom_tools and any(isinstance(tool, CustomTool) for tool in content.tools):
+        fit.tell("tools", "emulated", "custom tools are sent as functions with one text argument")
+    if not can.strict_tools and any(
+        isinstance(tool, FunctionTool) and tool.strict for tool in content.tools
+    ):
+        relaxed = tuple(
+            replace(tool, strict=None) if isinstance(tool, FunctionTool) else tool
+            for tool in content.tools
+        )
+        fit.content = content = replace(content, tools=relaxed)
+        fit.tell("tools.strict", "dropped", "the model does not hold arguments to the schema")
+    if content.parallel_tool_calls is False and not can.parallel_switch:
+        fit.content = replace(content, parallel_tool_calls=None)
+        fit.tell("parallel_tool_calls", "dropped", "the model may call several tools at once")
+
+
+def fit_tool_choice(fit: Fitting) -> None:
+    choice = fit.content.tool_choice
+    forced = isinstance(choice, AnyTool | NamedTool) or (
+        isinstance(choice, AllowedTools) and choice.required
+    )
+    if not forced or not fit.content.tools:
+        return
+    if not fit.can.forced_tool_choice:
+        fit.instruct(for_choice(choice))
+        softer = replace(choice, required=False) if isinstance(choice, AllowedTools) else AUTO
+        fit.content = replace(fit.content, tool_choice=softer)
+        fit.tell("tool_choice", "emulated", "the model cannot be forced: it was instructed")
+    elif (
+        fit.can.thinking in _THINKING_AGAINST_FORCING
+        and fit.can.thinking_off
+        and fit.content.effort not in (None, Effort.NONE)
+    ):
+        fit.content = replace(fit.content, effort=Effort.NONE)
+        fit.tell("reasoning_effort", "dropped", "the model cannot think when a tool is forced")
+
+
+_THINKING_AGAINST_FORCING = frozenset({Thinking.BUDGET, Thinking.ADAPTIVE})
