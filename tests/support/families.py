@@ -92,7 +92,7 @@ def every_family(folder: Path, *, names: Sequence[str] = tuple(FAMILIES)) -> Gen
         port = image_url.rpartition(":")[2].partition("/")[0]
         config = (
             f'[media]\nallow_networks = ["127.0.0.0/8"]\nports = [{port}]\n'
-            f"[retry]\nfirst_wait_s = 0.01\n"
+            "[retry]\nfirst_wait_s = 0.01\nlongest_wait_s = 1.0\n"
         )
         config += "".join(_provider(name, fake) for name, fake in fakes.items())
         environment = {"GCE_METADATA_HOST": google.host, "MODELMUX_API_KEY": CALLER_KEY}
