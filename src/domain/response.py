@@ -42,19 +42,19 @@ class Response:
     relayed: bytes | None = None
 
 
-@dataclass(slots=True)
 class _Open:
     """A choice in the making: finished items, and the fragments of the one that is open."""
 
-    items: list[Item] = field(default_factory=list[Item])
-    calls: dict[int, tuple[int, list[str]]] = field(
-        default_factory=dict[int, tuple[int, list[str]]]
-    )
-    parts: list[Part] = field(default_factory=list[Part])
-    text: list[str] = field(default_factory=list[str])
-    refusal: list[str] = field(default_factory=list[str])
-    reasoning: list[str] = field(default_factory=list[str])
-    logprobs: list[TokenLogprob] = field(default_factory=list[TokenLogprob])
+    __slots__ = ("calls", "items", "logprobs", "parts", "reasoning", "refusal", "text")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.calls: dict[int, tuple[int, list[str]]] = {}
+        self.parts: list[Part] = []
+        self.text: list[str] = []
+        self.refusal: list[str] = []
+        self.reasoning: list[str] = []
+        self.logprobs: list[TokenLogprob] = []
 
     def end_text(self) -> None:
         if self.text:
@@ -131,7 +131,7 @@ class ResponseBuilder:
         if finished is None:
             raise ValueError("the answer has not finished")
         candidates = tuple(
-            _candidate(self._choices.get(number, _Open()), reason)
+            _candidate(self._choices.get(number) or _Open(), reason)
             for number, reason in enumerate(finished.reasons)
         )
         relayed = b"".join(self._relayed) if self._relayed else None
