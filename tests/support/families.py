@@ -40,6 +40,9 @@ FAMILIES: Final[Mapping[str, str]] = {
     "azure": "on-azure-v1",
     "azure-deployments": "on-azure-deployments",
 }
+# Those that are sent chat completions, and of them those that know OpenAI's newest words.
+CHAT: Final = ("vllm", "generic", "openai", "deepseek", "mistral", "azure", "azure-deployments")
+NEWEST_CHAT: Final = ("openai", "azure", "azure-deployments")
 _FLAVOURS: Final[Mapping[str, str]] = {
     "vllm": "vllm",
     "generic": "any",

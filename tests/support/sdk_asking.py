@@ -101,6 +101,11 @@ def chunks(
     return [json.loads(frame) for frame in told[:-1]]
 
 
+def deltas_of(told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the deltas of all choices of `told` chunks."""
+    return [choice["delta"] for chunk in told for choice in chunk["choices"]]
+
+
 def streamed(
     client: openai.OpenAI,
     model: str,

@@ -6,7 +6,7 @@ streamed answer.
 
 import json
 from collections.abc import Generator
-from typing import Any
+from typing import Any  # payloads are JSON, as programs write it
 
 import httpx
 import openai
@@ -18,7 +18,7 @@ from tests.support.sdk_asking import ask, client_at
 # Services that refuse members they do not know say so themselves; these are not among them.
 FAMILIES = ("demo", "claude", "gemini", "vllm", "generic")
 BEARER = {"authorization": f"Bearer {CALLER_KEY}"}
-OPEN_WEBUI = {
+OPEN_WEBUI: dict[str, Any] = {
     "stream": True,
     "messages": [
         {"role": "system", "content": ""},
@@ -35,7 +35,7 @@ OPEN_WEBUI = {
     "background_tasks": {"title_generation": True},
     "stream_options": {"include_usage": True},
 }
-CONTINUE = {
+CONTINUE: dict[str, Any] = {
     "messages": [
         {"role": "system", "content": "You are in an editor."},
         {"role": "user", "content": "How are you?"},
@@ -49,7 +49,7 @@ CONTINUE = {
     "top_p": None,
     "tools": None,
 }
-ZED = {
+ZED: dict[str, Any] = {
     "messages": [
         {"role": "user", "content": [{"type": "text", "text": "How are"}]},
         {"role": "user", "content": [{"type": "text", "text": "you?"}]},
@@ -71,7 +71,7 @@ ZED = {
         }
     ],
 }
-CURSOR = {
+CURSOR: dict[str, Any] = {
     "messages": [
         {"role": "system", "content": "Answer well.", "name": "cursor"},
         {"role": "user", "content": "How are you?"},

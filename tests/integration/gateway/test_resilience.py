@@ -22,6 +22,7 @@ from tests.support.serving import ServedGateway, serving
 
 SILENT_FOR_S = 0.2
 GONE_WITHIN_S = 0.25
+QUIET_KB = 240  # 2 KB a call, over three rounds of failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +267,14 @@ async def test_failures_cost_neither_memory_nor_descriptors(house: House) -> Non
         timeout=20,
         limits=httpx.Limits(max_connections=8),
     ) as client:
-        await fail_often(client, rounds=6)
-        before_kb, before = resident_kb(), descriptors()
-        await fail_often(client, rounds=10)
-        assert resident_kb() - before_kb < 4096
-        assert descriptors() <= before + 4
+        await fail_often(client, rounds=3)
+        before, grown_kb = descriptors(), list[int]()
+        # Garbage is collected rarely, so memory grows for a while; what leaks never stops.
+        while len(grown_kb) < 2 or (len(grown_kb) < 14 and max(grown_kb[-2:]) >= QUIET_KB):
+            before_kb = resident_kb()
+            await fail_often(client, rounds=3)
+            grown_kb.append(resident_kb() - before_kb)
+    assert max(grown_kb[-2:]) < QUIET_KB, grown_kb
+    assert descriptors() <= before + 4
     answer = ask(house.client, "second/good-model", "Hello")
     assert answer.choices[0].message.content == "You said: Hello"

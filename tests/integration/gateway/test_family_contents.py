@@ -1,0 +1,193 @@
+"""Images, files, forms of output and the rarer wishes over every provider family."""
+
+import base64
+import json
+from typing import Any
+
+import openai
+import pytest
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import BaseModel
+
+from tests.support.families import CHAT, FAMILIES, Family, House
+from tests.support.images import PNG_BASE64, PNG_URL
+from tests.support.sdk_asking import ask, ask_raw, chunks, deltas_of, user
+
+PDF = base64.b64encode(b"%PDF-1.4 a short one").decode()
+
+
+class City(BaseModel):
+    name: str
+    inhabitants: int
+    rivers: list[str]
+
+
+@pytest.mark.parametrize("kind", ["data", "http"])
+def test_an_image_arrives(
+    sdk: openai.OpenAI, every_house: House, family: Family, kind: str
+) -> None:
+    url = PNG_URL if kind == "data" else every_house.image_url
+    parts: list[dict[str, Any]] = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
+    ]
+    if family.name == "deepseek":
+        with pytest.raises(openai.BadRequestError, match="takes no images") as caught:
+            ask(sdk, family.model, [user(parts)])
+        assert caught.value.param == "messages"
+        return
+    answer, headers = ask_raw(sdk, family.model, [user(parts)])
+    assert "What is this?" in (answer.choices[0].message.content or "")
+    fetched = kind == "http" and family.name in ("claude", "gemini")
+    assert ("messages.image_url=fetched" in headers.get("x-modelmux-adjusted", "")) == fetched
+    if family.name == "claude":
+        source = {"type": "base64", "media_type": "image/png", "data": PNG_BASE64}
+        assert family.asked()["messages"][0]["content"][1] == {"type": "image", "source": source}
+    elif family.name == "gemini":
+        data = {"mimeType": "image/png", "data": PNG_BASE64}
+        assert family.asked()["contents"][0]["parts"][1]["inlineData"] == data
+    elif family.fake is not None:
+        assert family.asked()["messages"][0]["content"] == parts
+
+
+def test_a_pdf_arrives_or_is_refused_by_name(sdk: openai.OpenAI, family: Family) -> None:
+    file = {"filename": "report.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}
+    parts: list[dict[str, Any]] = [
+        {"type": "text", "text": "Read this."},
+        {"type": "file", "file": file},
+    ]
+    if family.name == "deepseek":
+        with pytest.raises(openai.BadRequestError, match="takes no file input"):
+            ask(sdk, family.model, [user(parts)])
+        return
+    answer = ask(sdk, family.model, [user(parts)])
+    assert "Read this." in (answer.choices[0].message.content or "")
+    if family.name == "claude":
+        block = family.asked()["messages"][0]["content"][1]
+        assert block["type"] == "document"
+        assert block["source"]["data"] == PDF
+    elif family.name == "gemini":
+        data = {"mimeType": "application/pdf", "data": PDF}
+        assert family.asked()["contents"][0]["parts"][1]["inlineData"] == data
+    elif family.fake is not None:
+        assert family.asked()["messages"][0]["content"][1]["file"] == file
+
+
+def test_a_pydantic_model_is_filled(sdk: openai.OpenAI, family: Family) -> None:
+    if family.name in CHAT:  # their fakes answer any schema with what was said
+        said = ask(
+            sdk,
+            family.model,
+            "Name a city.",
+            response_format={
+                "type": "json_schema",
+                "json_schema": {"name": "said", "schema": City.model_json_schema()},
+            },
+        )
+        if family.name == "deepseek":
+            assert family.asked()["response_format"] == {"type": "json_object"}
+        else:
+            assert family.asked()["response_format"]["json_schema"]["name"] == "said"
+        assert "said" in json.loads(said.choices[0].message.content or "")
+        return
+    parsed = sdk.chat.completions.parse(
+        model=family.model, messages=[user("Name a city.")], response_format=City
+    )
+    assert isinstance(parsed.choices[0].message.parsed, City)
+
+
+def test_a_json_object_is_an_object(sdk: openai.OpenAI, family: Family) -> None:
+    answer, headers = ask_raw(
+        sdk, family.model, "Say it in JSON.", response_format={"type": "json_object"}
+    )
+    if family.name == "claude":  # it has no such mode: it was told to
+        assert headers["x-modelmux-adjusted"] == "response_format=emulated"
+        assert "JSON" in family.asked()["system"]
+    else:
+        assert isinstance(json.loads(answer.choices[0].message.content or ""), dict)
+
+
+def test_system_and_developer_are_both_heard(sdk: openai.OpenAI, family: Family) -> None:
+    messages: list[ChatCompletionMessageParam] = [
+        {"role": "system", "content": "Be short."},
+        {"role": "developer", "content": [{"type": "text", "text": "No jokes."}]},
+        user("Hello"),
+    ]
+    answer = ask(sdk, family.model, messages)
+    assert answer.choices[0].message.content == "You said: Hello"
+    if family.fake is not None:
+        sent = json.dumps(family.asked())
+        assert sent.index("Be short.") < sent.index("No jokes.")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_thoughts_come_as_reasoning_content(
+    sdk: openai.OpenAI, family: Family, stream: bool
+) -> None:
+    if stream:
+        told = chunks(sdk, family.model, "Hello, think", reasoning_effort="low")
+        deltas = deltas_of(told)
+        thoughts = [delta["reasoning_content"] for delta in deltas if "reasoning_content" in delta]
+        assert "".join(thoughts) == "Let me think."
+        assert not any("reasoning" in delta for delta in deltas)
+        return
+    message = ask(sdk, family.model, "Hello, think", reasoning_effort="low").choices[0].message
+    assert (message.model_extra or {})["reasoning_content"] == "Let me think."
+    assert message.content == "You said: Hello, think"
+
+
+def test_two_answers_are_given_where_they_can_be(sdk: openai.OpenAI, family: Family) -> None:
+    if family.name in ("claude", "deepseek"):
+        with pytest.raises(openai.BadRequestError, match="n must be 1") as caught:
+            ask(sdk, family.model, "Hello", n=2)
+        assert caught.value.param == "n"
+        return
+    answer = ask(sdk, family.model, "Hello", n=2)
+    if family.name in CHAT:  # their fake gives one, whatever is asked
+        assert family.asked()["n"] == 2
+    else:
+        assert [choice.index for choice in answer.choices] == [0, 1]
+        assert all(choice.message.content == "You said: Hello" for choice in answer.choices)
+
+
+def test_logprobs_are_asked_for_or_told_to_be_dropped(sdk: openai.OpenAI, family: Family) -> None:
+    _, headers = ask_raw(sdk, family.model, "Hello", logprobs=True, top_logprobs=2)
+    dropped = "logprobs=dropped" if family.name == "claude" else None
+    assert headers.get("x-modelmux-adjusted") == dropped
+    if family.name in CHAT:
+        assert family.asked()["top_logprobs"] == 2
+    elif family.name == "gemini":
+        assert family.asked()["generationConfig"]["logprobs"] == 2
+
+
+@pytest.mark.parametrize("name", ["embeddings", "completions"])
+def test_other_calls_are_relayed_or_refused_with_the_reason(
+    sdk: openai.OpenAI, family: Family, name: str
+) -> None:
+    if family.name not in CHAT:
+        body = {"model": family.model, "input": "x", "prompt": "x"}
+        with pytest.raises(openai.BadRequestError, match="only relayed to a provider") as caught:
+            sdk.post(f"/{name}", body=body, cast_to=dict[str, Any])
+        assert caught.value.param == "model"
+    elif name == "completions":
+        done = sdk.completions.create(model=family.model, prompt="Hello,")
+        assert done.choices[0].text == " world"
+        assert family.asked()["prompt"] == "Hello,"
+    else:
+        silent = sdk.embeddings.create(model=family.model, input=["a", "b"])
+        plain = sdk.embeddings.create(model=family.model, input="a", encoding_format="float")
+        assert [len(silent.data), len(plain.data)] == [2, 1]
+        assert silent.data[0].embedding == plain.data[0].embedding == [0.5, -0.25]
+
+
+def test_models_are_listed_and_found_though_they_hold_slashes(every_house: House) -> None:
+    listed = {model.id: model.owned_by for model in every_house.client.models.list()}
+    assert listed == {model: name for name, model in FAMILIES.items()}
+    assert every_house.client.models.retrieve("served/by-vllm").owned_by == "vllm"
+    encoded = f"{every_house.gateway.url}/v1/models/served%2Fby-vllm"
+    assert every_house.client.get(encoded, cast_to=dict[str, Any])["id"] == "served/by-vllm"
+
+
+def test_a_request_keeps_the_id_its_caller_gave_it(sdk: openai.OpenAI) -> None:
+    _, headers = ask_raw(sdk, "demo", "Hello", extra_headers={"x-request-id": "mine-1"})
+    assert headers["x-request-id"] == "mine-1"
