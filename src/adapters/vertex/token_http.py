@@ -7,10 +7,11 @@ for one call an hour; the standard library does it. Runs in worker threads, neve
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPException
+from functools import partial
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,7 +100,7 @@ class TokenHttp(Request):
         opener = urllib.request.OpenerDirector()
         opener.add_handler(urllib.request.ProxyHandler({} if direct else None))
         opener.add_handler(urllib.request.HTTPHandler())
-        opener.add_handler(urllib.request.HTTPSHandler(context=self._tls(cert)))
+        opener.add_handler(_HttpsHandler(partial(self._tls, cert)))
         return opener
 
     def _tls(self, cert: tuple[str, str] | None) -> ssl.SSLContext:
@@ -111,6 +112,19 @@ class TokenHttp(Request):
             context.load_verify_locations(self._settings.ca_file)
         context.load_cert_chain(*cert)
         return context
+
+
+class _HttpsHandler(urllib.request.AbstractHTTPHandler):
+    """Makes the context when there is a connection for it: its certificates take 2 MB and 50 ms."""
+
+    def __init__(self, context: Callable[[], ssl.SSLContext]) -> None:
+        super().__init__()
+        self._context = context
+
+    def https_open(self, request: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(HTTPSConnection, request, context=self._context())
+
+    https_request = urllib.request.AbstractHTTPHandler.do_request_
 
 
 def _left(ends_at: float) -> float:
