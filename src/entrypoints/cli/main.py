@@ -1,5 +1,6 @@
 """The command line's door: the table of verbs, of which a run imports only the one it was given."""
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -9,6 +10,7 @@ import typer
 
 from ... import __version__
 from ...domain.errors import ConfigurationError, ModelmuxError
+from ..companions import companions_absent
 from .console import tell_error
 
 EXIT_FAILED = 1
@@ -43,6 +45,7 @@ VERBS: Mapping[str, Verb] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: 0 done, 1 failed, 2 usage or configuration."""
+    gc.set_threshold(50_000, 20, 100)  # imports make much that lasts: looking at it takes 80 ms
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _app(next((word for word in given if not word.startswith("-")), None))(given, "modelmux")
@@ -69,7 +72,8 @@ def _app(chosen: str | None) -> typer.Typer:
         if name != chosen:
             app.command(name, help=verb.about, hidden=verb.hidden)(_not_chosen)
             continue
-        module = import_module(f"{__package__}.{verb.module}")
+        with companions_absent():
+            module = import_module(f"{__package__}.{verb.module}")
         if verb.group:
             app.add_typer(module.app, name=name, help=verb.about)
         else:

@@ -12,6 +12,7 @@ import typer
 
 from ...application.check_health import HealthReport
 from ..app import create_app
+from ..companions import companions_absent
 from ..container import Container, open_store, redactor, running, services
 from ..debug_log import DebugLog
 from ..lifespan import watched_providers
@@ -82,8 +83,10 @@ class Service:
         self._needs_key = has_keys
         offered = services(container, has_keys=has_keys, body_log=self._body_log())
         server = loaded.settings.server
+        with companions_absent():
+            app = create_app(offered, self._lifespan)
         serve(
-            create_app(offered, self._lifespan),
+            app,
             server.host,
             server.port,
             on_ready=self._tell_ready,
