@@ -42,7 +42,11 @@ class Failover(LlmProvider):
                 if not _another_may_do(error):
                     raise
                 failure = error
-        raise failure or refusal or ValueError("a plan has at least one target")
+        try:
+            raise failure or refusal or ValueError("a plan has at least one target")
+        finally:
+            # An error's traceback holds this frame: kept here, each failed call would be a circle.
+            del failure, refusal
 
 
 def _another_may_do(error: ModelmuxError) -> bool:

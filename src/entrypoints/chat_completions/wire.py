@@ -14,6 +14,8 @@ _Name = Annotated[str, Meta(min_length=1, max_length=256)]
 
 # What callers send: the members whose values are small.
 
+# OpenAI's own models take four; what a target takes is in its capability record.
+MAX_STOPS = 64
 MAX_CANDIDATES = 128
 ModelName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=512)]
 _Count = Annotated[int, Meta(ge=1)]
@@ -32,7 +34,7 @@ class SmallMembers(Struct, frozen=True):
     frequency_penalty: _Penalty | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     n: Annotated[int, Meta(ge=1, le=MAX_CANDIDATES)] | None = None
-    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    stop: str | Annotated[list[str], Meta(max_length=MAX_STOPS)] | None = None
     logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None

@@ -1,5 +1,9 @@
 """Retrying, failover and metering: what is tried, how often, and what the journal says of it."""
 
+import gc
+from contextlib import suppress
+from types import FrameType
+
 import pytest
 
 from modelmux.adapters.memory.clock import LeapingClock
@@ -8,7 +12,7 @@ from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.filters.metering import Metering
 from modelmux.application.filters.retrying import Retrying
 from modelmux.application.planning import Planner, RouteSpec, TargetSpec
-from modelmux.application.ports import LlmProvider
+from modelmux.application.ports import Answer, LlmProvider
 from modelmux.application.respond import Respond
 from modelmux.domain.errors import (
     ModelmuxError,
@@ -21,6 +25,7 @@ from modelmux.domain.errors import (
     UpstreamRejected,
     UpstreamTimeout,
 )
+from modelmux.domain.request import GenerationRequest
 from tests.support.asking import HELLO_EVENTS, asking, drain, entry, text_of
 
 HELLO = Script((HELLO_EVENTS,))
@@ -132,3 +137,30 @@ async def test_an_answer_closed_early_is_cancelled_not_finished() -> None:
     answer = await house.respond.open(request)
     await answer.aclose()
     assert request.journal.outcome == "cancelled"
+
+
+class Down(LlmProvider):
+    """Raises a new error each time, and keeps none."""
+
+    async def open(self, request: GenerationRequest) -> Answer:
+        raise UpstreamFailed("down")
+
+
+async def test_failed_calls_leave_no_circles_behind() -> None:
+    """Nothing collects them for thousands of calls, and they hold the callers' bodies."""
+    routes = [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))]
+    clock = LeapingClock()
+    retrying = Retrying(Down(), clock, lambda: 1.0)
+    respond = Respond(Planner([entry("a", retrying), entry("b", retrying)], routes), clock)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            # pytest.raises would keep the error, and with it the frames.
+            with suppress(UpstreamFailed):
+                await respond.open(asking(model="r"))
+        frames = [one for one in gc.get_objects() if type(one) is FrameType]
+    finally:
+        gc.enable()
+    left = [frame for frame in frames if frame.f_code.co_qualname == "Failover.open"]
+    assert len(left) < 10  # the last call's may still be on their way out

@@ -85,7 +85,7 @@ def test_the_envelope_says_what_the_handler_needs() -> None:
         ({"max_tokens": 0}, "max_tokens", "invalid_value"),
         ({"max_tokens": 1.5}, "max_tokens", "invalid_type"),
         ({"max_tokens": 1, "max_completion_tokens": 2}, "max_tokens", "invalid_value"),
-        ({"stop": ["a", "b", "c", "d", "e"]}, "stop", "invalid_value"),
+        ({"stop": ["a"] * 65}, "stop", "invalid_value"),
         ({"stop": [1]}, "stop[0]", "invalid_type"),
         ({"logit_bias": {"5": 101}}, "logit_bias[...]", "invalid_value"),
         ({"top_logprobs": 5}, "top_logprobs", "invalid_value"),
