@@ -59,6 +59,7 @@ class Capabilities:
     `label_metadata` allows metadata that are labels (lower-case letters, digits, `_`, `-`) alone;
     `service_tiers` empty means any. `refused_tool_keywords` are not taken in any tool's
     parameters, `refused_schema_keywords` neither in output schemas nor in strict tools.
+    `refuses_unknown` says that members unknown to it are an error there, but for `known_extras`.
     """
 
     dialects: frozenset[Dialect] = frozenset({Dialect.CHAT_COMPLETIONS})
@@ -91,6 +92,8 @@ class Capabilities:
     verbosity: bool = True
     max_output_tokens: int | None = None
     default_output_tokens: int | None = None
+    refuses_unknown: bool = False
+    known_extras: frozenset[str] = frozenset()
     refused_schema_keywords: frozenset[str] = frozenset()
     refused_tool_keywords: frozenset[str] = frozenset()
     proofs: Vendor | None = None
@@ -135,6 +138,7 @@ _ELEMENTS: Mapping[str, type[StrEnum] | type[str]] = {
     "effort_levels": Effort,
     "sampling": str,
     "service_tiers": str,
+    "known_extras": str,
     "refused_schema_keywords": str,
     "refused_tool_keywords": str,
 }

@@ -85,6 +85,12 @@ DEEPSEEK: Final = Preset(
         proofs=Vendor.DEEPSEEK,
     ),
 )
+_MISTRAL_EXTRAS: Final = frozenset(
+    {
+        "safe_prompt", "prompt_mode", "prompt_cache_key", "prediction", "guardrails", "min_tokens",
+        "top_k", "repetition_penalty", "random_seed",
+    }
+)  # fmt: skip
 MISTRAL: Final = Preset(
     name="mistral",
     base_url="https://api.mistral.ai/v1",
@@ -102,6 +108,8 @@ MISTRAL: Final = Preset(
         sampling=BASE.sampling - {"logit_bias"},
         prefill=False,
         verbosity=False,
+        refuses_unknown=True,
+        known_extras=_MISTRAL_EXTRAS,
     ),
 )
 GROQ: Final = Preset(

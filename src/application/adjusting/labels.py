@@ -8,9 +8,6 @@ from ...domain.conversation import (
     Message,
 )
 from ...domain.dialect import Dialect
-from ...domain.request import (
-    NO_EXTRAS,
-)
 from .fitting import Fitting
 
 
@@ -42,10 +39,23 @@ def fit_labels(fit: Fitting) -> None:
         )
         fit.content = replace(fit.content, items=unnamed)
         fit.tell("messages.name", "dropped", "the model knows no names of speakers")
-    if content.extras and Dialect.CHAT_COMPLETIONS not in can.dialects:
-        for name in content.extras:
-            fit.tell(name[:64], "dropped", "unknown to modelmux and to the provider's language")
-        fit.content = replace(fit.content, extras=NO_EXTRAS)
+    fit_extras(fit)
+
+
+def fit_extras(fit: Fitting) -> None:
+    can, extras = fit.can, fit.content.extras
+    if not extras:
+        return
+    kept: dict[str, object] = {}
+    if Dialect.CHAT_COMPLETIONS in can.dialects:
+        if not can.refuses_unknown:
+            return
+        kept = {name: value for name, value in extras.items() if name in can.known_extras}
+    for name in extras:
+        if name not in kept:
+            fit.tell(name[:64], "dropped", "unknown to modelmux or to the provider")
+    if len(kept) < len(extras):
+        fit.content = replace(fit.content, extras=kept)
 
 
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")

@@ -117,14 +117,14 @@ def test_whole_text(gateway: Gateway, flavour: str) -> None:
     assert answer.usage.prompt_tokens == 7
 
 
-@pytest.mark.parametrize("flavour", ["openai", "vllm", "azure"])
+@pytest.mark.parametrize("flavour", FLAVOURS)
 def test_embeddings(gateway: Gateway, flavour: str) -> None:
     found = gateway.client.embeddings.create(model=f"{flavour}/plain", input=["a", "b"])
     assert [one.index for one in found.data] == [0, 1]
     assert found.data[0].embedding == [0.5, -0.25]
 
 
-@pytest.mark.parametrize("flavour", ["openai", "vllm", "azure"])
+@pytest.mark.parametrize("flavour", FLAVOURS)
 def test_completions(gateway: Gateway, flavour: str) -> None:
     answer = gateway.client.completions.create(model=f"{flavour}/plain", prompt="Hello")
     assert answer.choices[0].text == " world"
@@ -138,3 +138,19 @@ def test_a_cut_stream_is_told(gateway: Gateway, flavour: str) -> None:
     with pytest.raises(openai.APIError):
         for _ in stream:
             pass
+
+
+def test_an_image_by_address_is_not_left_to_a_server_that_reads_bytes(gateway: Gateway) -> None:
+    """Ollama fetches nothing: the gateway does, and refuses addresses that are not public."""
+    with pytest.raises(openai.BadRequestError, match="public"):
+        gateway.client.chat.completions.create(
+            model="ollama/plain",
+            messages=[
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/a.png"}}
+                    ],
+                }
+            ],
+        )

@@ -188,6 +188,13 @@ def test_what_the_target_can_do_is_left_alone() -> None:
             {"extras": {}},
         ),
         (
+            {"refuses_unknown": True, "known_extras": frozenset({"top_k"})},
+            {"extras": {"top_k": 3, "params": 4}},
+            ["params=dropped"],
+            {"extras": {"top_k": 3}},
+        ),
+        ({"refuses_unknown": True}, {}, [], {"extras": {}}),
+        (
             {"refused_schema_keywords": frozenset({"pattern"})},
             {"output_format": SCHEMA},
             ["response_format.schema=dropped"],
