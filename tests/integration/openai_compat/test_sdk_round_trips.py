@@ -149,7 +149,7 @@ def test_an_image_by_address_is_not_left_to_a_server_that_reads_bytes(gateway: G
                 {
                     "role": "user",
                     "content": [
-                        {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/a.png"}}
+                        {"type": "image_url", "image_url": {"url": "http://127.0.0.1/a.png"}}
                     ],
                 }
             ],
