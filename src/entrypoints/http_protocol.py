@@ -35,6 +35,8 @@ _FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
 _OFFER = b"\r\nUpgrade: h2c\r\n"
 _NO_OFFER = b"\r\nX-Ignore: h2c\r\n"
 _OFFER_WITHIN = 4096
+# A body that says it is no longer than this is handed over in one piece.
+_WHOLE_BYTES = 256 * 1024
 _numbers = itertools.count(1)
 
 
@@ -61,6 +63,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_message = False
         self._head_bytes = 0
         self._framing: set[bytes] = set()
+        self._handed_over_whole = False
         self._refusal: Refusal | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
@@ -124,6 +127,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = self._in_message = True
         self._framing.clear()
+        self._handed_over_whole = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
@@ -133,6 +137,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if name in self._framing:
                 raise self._reject(f"The header {name.decode()} is given twice.")
             self._framing.add(name)
+            if name == b"content-length":
+                # What is no number is refused by the parser.
+                self._handed_over_whole = value.isdigit() and int(value) <= _WHOLE_BYTES
             if name == b"transfer-encoding" and value.lower() != b"chunked":
                 raise self._reject("The only transfer encoding read here is chunked.")
         elif name == b"expect" and value.lower() == b"100-continue":
@@ -187,6 +194,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self._asgi))
+
+    def on_body(self, body: bytes) -> None:
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        # uvicorn wakes the handler for every packet and stops reading at 64 KiB; a conversation
+        # is often larger, and is wanted whole. Its end wakes the handler.
+        if not self._handed_over_whole:
+            cycle.message_event.set()
+            if len(cycle.body) > _WHOLE_BYTES:
+                self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._in_message = False
