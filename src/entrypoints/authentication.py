@@ -14,9 +14,10 @@ _LOCAL = Caller("local")
 def admit(headers: Mapping[bytes, bytes], keys: KeyRing | None, *, open_access: bool) -> Caller:
     """Return the caller behind `headers`.
 
-    Open access, which only a loopback address has, takes any key or none: client libraries want
-    one to be set. It refuses what a web page in the user's browser could send there: a host name
-    that was made to resolve to this machine, or another site's script.
+    Open access, which only a loopback address has, lasts while nobody holds a key. It takes any
+    key or none: client libraries want one to be set. It refuses what a web page in the user's
+    browser could send there: a host name that was made to resolve to this machine, or another
+    site's script.
 
     Raises:
         MissingKey: there is no key, and one is needed.
@@ -28,7 +29,7 @@ def admit(headers: Mapping[bytes, bytes], keys: KeyRing | None, *, open_access: 
         record = keys.find(key)
         if record is not None:
             return Caller(record.tenant, record.id)
-    if open_access:
+    if open_access and (keys is None or keys.is_empty()):
         _check_local(headers)
         return _LOCAL
     if key is None:

@@ -37,7 +37,7 @@ DEFAULT_LIMITS = HttpLimits()
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`open_access` is for loopback addresses only: no key is needed, the tenant is `local`."""
+    """`open_access` is for loopback addresses only: while there is no key, none is needed."""
 
     respond: LlmProvider
     list_models: ListModels

@@ -20,7 +20,7 @@ The gateway does not know the key the client sent. An upstream's refusal is neve
 - Send the key as `Authorization: Bearer KEY`; `x-api-key` and `api-key` work too.
 - `modelmux keys list` shows the keys that were made. A key's text is shown once, when it is made.
 - Without any key only this machine may call: the server listens on a loopback address, and the
-  request's Host header has to name one (localhost, 127.0.0.1, [::1]).
+  request's Host header has to name one (localhost, 127.0.0.1, [::1]). The first key ends that.
 - Keys of the configuration are shown by `modelmux config show`, masked, with their source.
 """,
     ),

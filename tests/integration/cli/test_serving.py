@@ -77,8 +77,12 @@ def _becomes(gateway: ServedGateway, key: str, status: int, within_s: float = 3.
     return False
 
 
-def test_keys_that_were_made_are_asked_for_from_the_next_start_on(tmp_path: Path) -> None:
-    key = modelmux(tmp_path, "keys", "create", "me").stdout.strip()
+def test_the_first_key_that_is_made_ends_open_access(tmp_path: Path) -> None:
+    with serving(tmp_path) as gateway:
+        assert ask(gateway).status_code == 200
+        key = modelmux(tmp_path, "keys", "create", "me").stdout.strip()
+        assert _becomes(gateway, "test-key-not-secret", 401)
+        assert ask(gateway, key).status_code == 200
     with serving(tmp_path) as gateway:
         assert ask(gateway).status_code == 401
         assert ask(gateway, key).status_code == 200

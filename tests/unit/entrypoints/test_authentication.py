@@ -41,11 +41,19 @@ async def test_no_key_and_a_wrong_key_are_refused() -> None:
         admit({b"x-api-key": b"\xff\x00"}, ring, open_access=False)
 
 
-async def test_open_access_takes_any_key_and_still_knows_a_real_one() -> None:
-    ring, key = await ring_and_key()
-    assert admit(LOCAL, None, open_access=True).tenant == "local"
+def test_open_access_takes_any_key_or_none() -> None:
     dummy = {**LOCAL, b"authorization": b"Bearer test-key-not-secret"}
-    assert admit(dummy, ring, open_access=True).tenant == "local"
+    for ring in (None, MemoryKeyRing()):
+        assert admit(LOCAL, ring, open_access=True).tenant == "local"
+        assert admit(dummy, ring, open_access=True).tenant == "local"
+
+
+async def test_open_access_ends_with_the_first_key() -> None:
+    ring, key = await ring_and_key()
+    with pytest.raises(MissingKey):
+        admit(LOCAL, ring, open_access=True)
+    with pytest.raises(InvalidKey):
+        admit({**LOCAL, b"x-api-key": b"test-key-not-secret"}, ring, open_access=True)
     assert admit({**LOCAL, b"x-api-key": key}, ring, open_access=True).tenant == "acme"
 
 
