@@ -46,6 +46,7 @@ class GenerationHandler:
         services.observer.exchange_started()
         call = self._calls.enter(receive, send, services.limits.body_timeout_s)
         run = _Run(exchange, call, headers, started_at)
+        del headers
         try:
             await self._answer(run)
         except asyncio.CancelledError:
@@ -65,6 +66,18 @@ class GenerationHandler:
             services.observer.exchange_settled(exchange)
 
     async def _answer(self, run: "_Run") -> None:
+        envelope, answer = await self._open(run)
+        try:
+            if envelope.stream:
+                await self._stream(run, envelope, answer)
+            else:
+                await self._whole(run, envelope, answer)
+        finally:
+            self._calls.leave(run.call)
+            await answer.aclose()
+
+    async def _open(self, run: "_Run") -> tuple[Envelope, Answer]:
+        """Return the running answer; what was read to get it is let go of with this frame."""
         services, exchange, dialect = self._services, run.exchange, self._dialect
         caller = admit(run.headers, services.keys, open_access=services.open_access)
         exchange.tenant, exchange.key_id = caller.tenant, caller.key_id
@@ -80,6 +93,7 @@ class GenerationHandler:
         else:
             members, envelope, content = await asyncio.to_thread(_decode_large, dialect, body)
         del body
+        run.headers = _READ  # a stream may run for an hour
         run.model = envelope.model
         exchange.stream = envelope.stream
         request = GenerationRequest(
@@ -92,15 +106,7 @@ class GenerationHandler:
             envelope.include_usage,
             journal=exchange.journal,
         )
-        answer = await services.respond.open(request)
-        try:
-            if envelope.stream:
-                await self._stream(run, envelope, answer)
-            else:
-                await self._whole(run, envelope, answer)
-        finally:
-            self._calls.leave(run.call)
-            await answer.aclose()
+        return envelope, await services.respond.open(request)
 
     async def _whole(self, run: "_Run", envelope: Envelope, answer: Answer) -> None:
         exchange = run.exchange
@@ -189,6 +195,9 @@ class GenerationHandler:
             headers.append((b"connection", b"close"))
         run.begun = True
         await send_whole(call.send, refusal.status, headers, body)
+
+
+_READ: Mapping[bytes, bytes] = {}
 
 
 class _Run:

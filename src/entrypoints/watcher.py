@@ -1,7 +1,8 @@
 """Watches running calls: clients that leave, bodies that crawl, streams that fall silent.
 
-An ASGI server's `send` does not fail when the client has gone; only `receive` tells. One shared
-tick looks after all calls, so that a call that ends within it costs a set entry and no task.
+An ASGI server's `send` does not fail when the client has gone; only `receive` tells, or our own
+server's connection. One shared tick looks after all calls, so that a call that ends within it
+costs a set entry and no task.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 
 from ..domain.errors import BodyTooSlow, ModelmuxError
 from .asgi import Receive, Send
+from .http_cycle import OneWriteCycle
 from .sse import COMMENT
 
 _TICK_S = 0.1
@@ -30,13 +32,16 @@ class RunningCall:
     """
 
     __slots__ = (
-        "body_deadline", "comment", "ended_by", "receive", "send", "spoke", "streaming", "task",
-        "watch",
+        "body_deadline", "comment", "cycle", "ended_by", "receive", "send", "spoke", "streaming",
+        "task", "watch",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, body_deadline: float) -> None:
         self.receive = receive
         self.send = send
+        # Our own server's receive knows the connection: to look at it spares a task a stream.
+        cycle = getattr(receive, "__self__", None)  # of a bound method; other servers have others
+        self.cycle = cycle if isinstance(cycle, OneWriteCycle) else None
         self.task: asyncio.Task[Any] | None = asyncio.current_task()  # Any: its result is unused
         self.body_deadline: float | None = body_deadline
         self.ended_by: Ending | None = None
@@ -111,6 +116,9 @@ class RunningCalls:
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._young:
             self._look_after_young(loop)
+        for call in self._watched:
+            if call.cycle is not None and call.cycle.disconnected:
+                call.end(ClientGone())
         self._ticks += 1
         if self._ticks >= self._ticks_a_pulse:
             self._ticks = 0
@@ -126,7 +134,8 @@ class RunningCalls:
             if call.body_deadline is None:
                 self._young.remove(call)
                 self._watched.add(call)
-                call.watch = loop.create_task(_watch(call))
+                if call.cycle is None:
+                    call.watch = loop.create_task(_watch(call))
             elif now > call.body_deadline:
                 call.end(BodyTooSlow("The body did not arrive in time."))
 
