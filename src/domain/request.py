@@ -131,9 +131,7 @@ class GenerationRequest:
     policy: Policy = Policy.WARN
     journal: Journal = field(default_factory=Journal)
 
-    def aimed(
-        self, model: str, capabilities: Capabilities, policy: Policy
-    ) -> "GenerationRequest":
+    def aimed(self, model: str, capabilities: Capabilities, policy: Policy) -> "GenerationRequest":
         """Return the request as one target gets it; `replace` would take three times as long."""
         return GenerationRequest(
             model,
