@@ -9,13 +9,22 @@ from .ports import Clock, ProbeReport
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """`healthy` None: never asked, or not askable. `last_check` is seconds since the epoch."""
+    """`healthy` None: never asked, or not askable. `last_check` is seconds since the epoch.
+
+    `private` is for who runs the gateway, never for callers.
+    """
 
     name: str
     type: str
     healthy: bool | None = None
     detail: str = ""
     last_check: float | None = None
+    private: str = ""
+
+    def explain(self) -> str:
+        """Return all that is known, for who runs the gateway."""
+        told = self.detail or "cannot be asked"
+        return f"{told} ({self.private})" if self.private else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,12 @@ class CheckHealth:
             return
         report: ProbeReport = await entry.probe.probe()
         self._last[entry.name] = ProviderHealth(
-            entry.name, entry.type, report.healthy, report.detail, self.clock.now()
+            entry.name,
+            entry.type,
+            report.healthy,
+            report.detail,
+            self.clock.now(),
+            report.private,
         )
         if report.models and not entry.models:
             self.planner.learn(entry.name, report.models)

@@ -38,7 +38,7 @@ class OpenAICompatProbe(UpstreamProbe):
         except TimeoutError:
             return ProbeReport(False, f"no answer within {self._timeout_s:g} s")
         except ModelmuxError as error:
-            return ProbeReport(False, error.message)
+            return ProbeReport.failed(error)
 
     async def _ask(self) -> ProbeReport:
         url = self._provider.endpoints.models_url()

@@ -37,11 +37,10 @@ class VertexProbe(UpstreamProbe):
             said.append(f"signed in with {self._calls.signed_with()}")
             for name in self._models:
                 await self._count(name)
-                said.append(f"{name} answers")
         except ModelmuxError as error:
-            detail = f" ({error.detail})" if error.detail else ""
-            return ProbeReport(False, "; ".join([*said, f"{error.message}{detail}"]))
-        return ProbeReport(True, "; ".join(said))
+            return ProbeReport.failed(error, "; ".join(said))
+        told = f"signed in, {' and '.join(self._models)} answered" if self._models else "signed in"
+        return ProbeReport(True, told, private="; ".join(said))
 
     async def _count(self, name: str) -> None:
         model, language = self._calls.model(name)

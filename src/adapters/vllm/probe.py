@@ -41,7 +41,7 @@ class VllmProbe(UpstreamProbe):
         except TimeoutError:
             return ProbeReport(False, f"no answer within {self._timeout_s:g} s")
         except ModelmuxError as error:
-            return ProbeReport(False, error.message)
+            return ProbeReport.failed(error)
         except msgspec.DecodeError:
             return ProbeReport(False, "what answers there is no vLLM: its models are no list")
 

@@ -4,14 +4,26 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
+from ...domain.errors import ModelmuxError
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """`detail` says what was tried and seen; `models` is what the upstream lists, if any."""
+    """`detail` says what was tried and seen; `models` is what the upstream lists, if any.
+
+    Anybody may read `detail`. `private` is for who runs the gateway: addresses, accounts, causes.
+    """
 
     healthy: bool
     detail: str
     models: tuple[str, ...] = ()
+    private: str = ""
+
+    @classmethod
+    def failed(cls, error: ModelmuxError, before: str = "") -> "ProbeReport":
+        """Return the report of a probe that ended in `error`; `before` is private too."""
+        said = [part for part in (before, error.detail) if part]
+        return cls(False, error.message, private="; ".join(said))
 
 
 class UpstreamProbe(Protocol):

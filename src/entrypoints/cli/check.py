@@ -57,6 +57,6 @@ async def _ask(container: Container) -> dict[str, tuple[bool, str]]:
     async with running(container):
         report = await container.check_health().probe_all()
     return {
-        provider.name: (provider.healthy is not False, provider.detail or "cannot be asked")
+        provider.name: (provider.healthy is not False, provider.explain())
         for provider in report.providers
     }

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from ...adapters.observability.redaction import redact
 from ...domain.errors import ConfigurationError, ModelmuxError
 
 ConfigOption: TypeAlias = Annotated[
@@ -28,6 +29,13 @@ def tell_error(error: ModelmuxError) -> None:
             say(f"  --> {error.where}")
         if error.hint:
             say(f"  hint: {error.hint}")
+    elif error.detail:
+        say(f"  detail: {redact(error.detail)}")
+
+
+def in_one_line(error: ModelmuxError) -> str:
+    """Return what went wrong, with the cause that callers are not told."""
+    return f"{error.message} ({redact(error.detail)})" if error.detail else error.message
 
 
 def print_result(text: str) -> None:

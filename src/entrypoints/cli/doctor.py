@@ -15,7 +15,7 @@ from ... import __version__
 from ...domain.errors import ConfigurationError, ModelmuxError
 from ..container import Container, is_loopback, open_store, running
 from ..settings_file import Loaded
-from .console import ConfigOption, JsonOption, print_result
+from .console import ConfigOption, JsonOption, in_one_line, print_result
 from .loading import load
 
 State = Literal["ok", "note", "FAIL"]
@@ -112,11 +112,11 @@ async def _services(loaded: Loaded, container: Container, offline: bool) -> list
             try:
                 findings += [Finding(name, "ok", told) for told in await adapter.explain()]
             except ModelmuxError as error:
-                findings.append(Finding(name, "FAIL", error.message))
+                findings.append(Finding(name, "FAIL", in_one_line(error)))
         report = await container.check_health().probe_all()
     for provider in report.providers:
         state: State = "FAIL" if provider.healthy is False else "ok"
-        findings.append(Finding(provider.name, state, provider.detail or "cannot be asked"))
+        findings.append(Finding(provider.name, state, provider.explain()))
     return findings
 
 

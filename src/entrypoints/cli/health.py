@@ -25,25 +25,34 @@ def run(
     json_output: JsonOption = False,
 ) -> None:
     """Ask a running gateway how it is: exit code 0 if it answers well, 1 if not."""
-    address = urlsplit(url or _configured_url(config))
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise ConfigurationError(
-            "--url is not an http or https address", where="--url", hint="http://127.0.0.1:3000"
-        )
-    kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-    connection = kind(address.hostname, address.port, timeout=timeout_s)
+    scheme, host, port, path = _parts(url or _configured_url(config))
+    kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+    connection = kind(host, port, timeout=timeout_s)
     try:
-        connection.request("GET", f"{address.path.rstrip('/')}/health")
+        connection.request("GET", f"{path.rstrip('/')}/health")
         response = connection.getresponse()
         body = response.read(_ANSWER_LIMIT_BYTES).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException) as error:
-        say(f"no answer from {address.netloc}: {error}")
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
+        say(f"no answer from {host}{f':{port}' if port else ''}: {error}")
         raise typer.Exit(1) from error
     finally:
         connection.close()
     print_result(body if json_output else _status(body, response.status))
     if response.status != 200:
         raise typer.Exit(1)
+
+
+def _parts(url: str) -> tuple[str, str, int | None, str]:
+    """Return scheme, host, port and path."""
+    try:
+        address = urlsplit(url)
+        if address.scheme in ("http", "https") and address.hostname:
+            return address.scheme, address.hostname, address.port, address.path
+    except ValueError:
+        pass  # a port that is no number, or half an IPv6 address
+    raise ConfigurationError(
+        "--url is not an http or https address", where="--url", hint="http://127.0.0.1:3000"
+    )
 
 
 def _configured_url(config: ConfigOption) -> str:

@@ -40,8 +40,13 @@ def run(
         question.key: _ask(question.prompt, question.answer) if asks else question.answer
         for question in chosen.questions
     }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(fill(chosen, answers), encoding="utf-8")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(fill(chosen, answers), encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {output}: {error.strerror}", where="--output"
+        ) from error
     print_result(str(output))
     say("next: modelmux check --online, then modelmux serve")
 

@@ -78,7 +78,11 @@ def hash_key() -> None:
         raise ConfigurationError(
             "no key came on stdin", hint='printf %s "$KEY" | modelmux keys hash'
         )
-    print_result(f"sha256:{hashlib.sha256(str(text).encode()).hexdigest()}")
+    try:
+        digest = hashlib.sha256(str(text).encode()).hexdigest()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError("the key is not UTF-8 text") from error
+    print_result(f"sha256:{digest}")
 
 
 def _with_registry(config: Path | None, act: Callable[[KeyRegistry], Awaitable[T]]) -> T:

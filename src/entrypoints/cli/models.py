@@ -10,7 +10,7 @@ import typer
 from ...application.planning import ModelEntry
 from ...domain.errors import ModelmuxError
 from ..container import Container, running
-from .console import ConfigOption, JsonOption, print_result, print_rows, say
+from .console import ConfigOption, JsonOption, in_one_line, print_result, print_rows, say
 from .loading import load
 from .question import ask_once
 
@@ -87,5 +87,5 @@ async def _try(container: Container, model: str) -> Trial:
     try:
         await ask_once(container.respond(), model, "Answer with the word ok.", text.append, 64)
     except ModelmuxError as error:
-        return Trial(model, False, error.message, time.monotonic() - began)
+        return Trial(model, False, in_one_line(error), time.monotonic() - began)
     return Trial(model, True, " ".join("".join(text).split())[:60], time.monotonic() - began)

@@ -141,7 +141,9 @@ class Service:
     def _tell_providers(self, report: HealthReport) -> None:
         for provider in report.providers:
             if provider.healthy is False:
-                self._log.warning("provider_unwell", provider=provider.name, detail=provider.detail)
+                self._log.warning(
+                    "provider_unwell", provider=provider.name, detail=provider.explain()
+                )
         models = [entry.id for entry in self._container.planner().models()]
         if self._pretty:
             say(f"  models         {list_models(models)}")

@@ -57,6 +57,18 @@ def test_is_well_in_its_own_health_check(tmp_path: Path) -> None:
         assert modelmux(tmp_path, "health", environment=port).returncode == 0
 
 
+def test_the_cause_of_a_failing_provider_is_for_the_log_and_not_for_callers(tmp_path: Path) -> None:
+    environ = {"PROVIDER_TYPE": "vllm", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    with serving(tmp_path, environment=environ) as gateway:
+        health = httpx.get(f"{gateway.url}/health", trust_env=False)
+        while health.json()["providers"][0]["healthy"] is None:
+            time.sleep(0.02)
+            health = httpx.get(f"{gateway.url}/health", trust_env=False)
+    assert health.json()["status"] == "degraded"
+    assert "127.0.0.1:9" not in health.text
+    assert "127.0.0.1:9: ConnectionRefusedError" in gateway.log.read_text()
+
+
 def test_a_made_key_works_at_once_and_not_after_its_end(tmp_path: Path) -> None:
     environ = {"MODELMUX_API_KEY": "test-key-not-secret"}
     with serving(tmp_path, environment=environ) as gateway:

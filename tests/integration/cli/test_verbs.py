@@ -10,7 +10,8 @@ import pytest
 
 from modelmux.entrypoints.cli.main import VERBS
 from tests.integration.cli.conftest import RunVerb
-from tests.support.command_line import modelmux
+from tests.support.command_line import bare_environment, modelmux
+from tests.support.serving import COMMAND
 
 HEAVY = ("google", "azure", "sqlalchemy", "structlog", "litestar", "uvicorn", "httpx", "rich")
 
@@ -84,6 +85,16 @@ def test_check_online_fails_where_a_provider_does_not_answer(tmp_path: Path, ver
     told = json.loads(ended.stdout)
     assert told["ok"] is False
     assert told["providers"]["vllm"]["healthy"] is False
+    assert "127.0.0.1:9: ConnectionRefusedError" in told["providers"]["vllm"]["detail"]
+
+
+def test_a_failing_provider_is_told_with_its_cause(tmp_path: Path, verb: RunVerb) -> None:
+    text = '[provider]\ntype = "vllm"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    (tmp_path / "modelmux.toml").write_text(text)
+    for words in (["ask", "x", "-m", "m"], ["models", "test", "m"], ["doctor"]):
+        ended = verb(*words, environment={"MODELMUX_PORT": "0"})
+        assert ended.returncode == 1
+        assert "127.0.0.1:9: ConnectionRefusedError" in ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("words", [["init"], ["config", "init"]])
@@ -98,6 +109,14 @@ def test_init_writes_a_file_once(words: list[str], tmp_path: Path, verb: RunVerb
     assert forced.returncode == 0
     assert 'type = "vertex"' in (tmp_path / "modelmux.toml").read_text()
     assert verb("check").returncode == 0
+
+
+@pytest.mark.parametrize("output", ["/proc/no/such.toml", "."])
+def test_init_tells_where_it_cannot_write(output: str, verb: RunVerb) -> None:
+    ended = verb("init", "--preset", "demo", "--yes", "--force", "--output", output)
+    assert ended.returncode == 2
+    assert f"error: cannot write {output}: " in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_init_asks_nobody_where_nobody_is(verb: RunVerb) -> None:
@@ -194,6 +213,25 @@ def test_a_hash_of_the_command_line_is_taken_in_the_file(tmp_path: Path, verb: R
     (tmp_path / "modelmux.toml").write_text(text)
     assert verb("check").returncode == 0
     assert verb("keys", "hash").returncode == 2
+
+
+def test_a_key_that_is_no_text_is_not_hashed(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [*COMMAND, "keys", "hash"],
+        env=bare_environment(tmp_path),
+        input=b"\xff\n",
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == b"error: the key is not UTF-8 text\n"
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:3000", "http://", "http://h:99999", "http://[::1"])
+def test_health_refuses_what_is_no_address(url: str, verb: RunVerb) -> None:
+    ended = verb("health", "--url", url)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: --url is not an http or https address\n")
 
 
 def test_health_fails_where_nobody_listens(verb: RunVerb) -> None:

@@ -415,7 +415,8 @@ async def test_the_probe_of_nobody_is_a_report() -> None:
     report = await OpenAICompatProbe(provider).probe()
     await provider.aclose()
     assert not report.healthy
-    assert report.detail
+    assert report.detail == "The upstream cannot be reached."
+    assert "ConnectionRefusedError" in report.private
 
 
 def test_capabilities_follow_the_models_name() -> None:

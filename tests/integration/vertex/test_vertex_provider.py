@@ -276,9 +276,10 @@ async def test_the_probe_has_tokens_counted_and_tells_what_it_found(google: Fake
     async with vertex(google, response(b'{"input_tokens": 8}'), project=None) as (provider, server):
         report = await provider.probe((CLAUDE, "claude-opus-4-6", GEMINI)).probe()
     assert report.healthy
-    assert "project-of-the-machine (from the metadata server" in report.detail
-    assert "us-east5 (from the configuration)" in report.detail
-    assert "signed in with the metadata server" in report.detail
+    assert report.detail == f"signed in, {CLAUDE} and {GEMINI} answered"
+    assert "project-of-the-machine (from the metadata server" in report.private
+    assert "us-east5 (from the configuration)" in report.private
+    assert "signed in with the metadata server" in report.private
     assert [asked.target.partition("/publishers/")[2] for asked in server.requests] == [
         "anthropic/models/count-tokens:rawPredict",
         f"google/models/{GEMINI}:countTokens",
@@ -293,5 +294,5 @@ async def test_the_probe_reports_what_fails_instead_of_raising(google: FakeGoogl
     ):
         report = await provider.probe((GEMINI,)).probe()
     assert not report.healthy
-    assert "no predict" in report.detail
-    assert "not-secret" not in report.detail
+    assert "no predict" in report.detail + report.private
+    assert "not-secret" not in report.detail + report.private
