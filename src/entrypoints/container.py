@@ -69,6 +69,13 @@ def preset_names() -> tuple[str, ...]:
     return wiring_compatible.preset_names()
 
 
+def key_variable(preset: str) -> str:
+    """Return the variable in which users of a known service keep its key."""
+    from . import wiring_compatible
+
+    return wiring_compatible.key_variable(preset)
+
+
 def _adapter(
     settings: ProviderSettings, name: str, environ: Mapping[str, str], clock: Clock, ids: IdSource
 ) -> Adapter:

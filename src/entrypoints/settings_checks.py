@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 from ..domain.capabilities import Capabilities, refine
 from ..domain.errors import ConfigurationError
+from ..domain.secret import Secret
 from .provider_settings import (
     AzureProvider,
     DemoProvider,
     OpenAiCompatProvider,
     ProviderSettings,
+    VertexProvider,
 )
 from .raw_tables import Raw, Table
 from .settings import KeySettings, Settings
@@ -22,6 +24,8 @@ from .settings_resolving import nearest
 from .toml_positions import KeyPath
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, field-content
 
 
 def check_settings(
@@ -87,6 +91,12 @@ def _check_provider(
         _check_capabilities(changes, (*path, "capabilities", pattern), origins)
     if isinstance(provider, DemoProvider):
         return
+    for header, content in provider.headers.items():
+        _check_header(header, content, (*path, "headers", header), origins)
+    if not isinstance(provider, VertexProvider) and provider.api_key is not None:
+        _check_header("authorization", provider.api_key, (*path, "api_key"), origins)
+    if isinstance(provider, OpenAiCompatProvider) and provider.auth_header is not None:
+        _check_header(provider.auth_header, Secret(""), (*path, "auth_header"), origins)
     if provider.base_url is not None:
         _check_url(provider.base_url, (*path, "base_url"), origins)
     if (
@@ -107,6 +117,17 @@ def _check_provider(
         )
     if isinstance(provider, AzureProvider):
         _check_azure(provider, path, origins)
+
+
+def _check_header(name: str, value: Secret, path: KeyPath, origins: Origins) -> None:
+    if not _HEADER_NAME.fullmatch(name):
+        raise origins.error(path, f'{spell(path)}: "{name}" cannot be a header\'s name')
+    if not _HEADER_VALUE.fullmatch(value.reveal()):
+        raise origins.error(
+            path,
+            f"{spell(path)}: no header can hold this value",
+            hint="look for line breaks, and for typographic quotes or spaces around it",
+        )
 
 
 def _check_network(network: str, path: KeyPath, origins: Origins) -> None:

@@ -28,13 +28,13 @@ from .settings_environment import (
     variable_place,
     with_override,
 )
+from .settings_faults import fault_of
 from .settings_origins import Origins, spell
 from .settings_resolving import Resolver, nearest
 from .toml_positions import KeyPath, locate
 
 FILE_NAME = "modelmux.toml"
 SectionT = TypeVar("SectionT", bound=Section)
-_DECODE_FAULT = re.compile(r"(?P<fault>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
 _SYNTAX_FAULT = re.compile(r"(?P<fault>.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -247,16 +247,10 @@ def _decode(resolved: Raw, kind: type[SectionT], origins: Origins, top: KeyPath 
     try:
         return msgspec.convert(resolved, kind, dec_hook=_secret)
     except msgspec.ValidationError as error:
-        match = _DECODE_FAULT.fullmatch(str(error))
-        fault = match["fault"] if match else str(error)
-        path = (*top, *_path((match["path"] if match else None) or ""))
-        missing = re.search(r"missing required field `(\w+)`", fault)
-        if missing:
-            message = f'{spell(path)}: "{missing[1]}" is missing'
-        else:
-            fault = fault.replace("`", "")
-            message = f"{spell(path)}: {fault[:1].lower()}{fault[1:]}"
-        raise origins.error(path, message) from error
+        fault = fault_of(str(error))
+        path = (*top, *_path(fault.path))
+        told = f'"{fault.missing}" is missing' if fault.missing else fault.sentence
+        raise origins.error(path, f"{spell(path)}: {told}", hint=fault.hint) from error
 
 
 def _secret(kind: type, value: object) -> object:

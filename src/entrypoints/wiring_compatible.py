@@ -24,8 +24,12 @@ def preset_names() -> tuple[str, ...]:
     return tuple(name for name in PRESETS if name != GENERIC.name)
 
 
-def build(settings: OpenAiCompatProvider, name: str, environ: Mapping[str, str]) -> Adapter:
+def key_variable(preset: str) -> str:
+    """Return the variable in which users of a known service keep its key."""
+    return PRESETS[preset].key_env or f"{preset.upper()}_API_KEY"
 
+
+def build(settings: OpenAiCompatProvider, name: str, environ: Mapping[str, str]) -> Adapter:
     preset = PRESETS[settings.preset or GENERIC.name]
     key = own_key(settings.api_key, preset.key_env, environ)
     if key is None and preset.needs_key:
@@ -36,7 +40,9 @@ def build(settings: OpenAiCompatProvider, name: str, environ: Mapping[str, str])
     try:
         base_url = settings.base_url or expand(preset.base_url, environ)
     except BadReference as error:
-        raise ConfigurationError(f"provider {name}: {error.message}", hint=error.hint) from error
+        raise ConfigurationError(
+            f"provider {name}: {error.message}", hint="set it, or write base_url"
+        ) from error
     auth = _key_in_header(key, settings.auth_header)
     paths = settings.paths
     llm = OpenAICompatProvider(
@@ -56,7 +62,6 @@ def build(settings: OpenAiCompatProvider, name: str, environ: Mapping[str, str])
 
 
 def build_vllm(settings: VllmProvider, name: str, environ: Mapping[str, str]) -> Adapter:
-
     key = own_key(settings.api_key, PRESET.key_env, environ)
     llm = VllmAdapter(
         VllmOptions(

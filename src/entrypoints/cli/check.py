@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..container import Container, running
+from ..container import Container, is_loopback, running
 from ..settings_file import Loaded
 from .console import ConfigOption, JsonOption, print_result, say
 from .loading import load
@@ -51,6 +51,9 @@ def _tell(loaded: Loaded, container: Container) -> None:
         say(f"found: {sentence}")
     providers = ", ".join(f"{entry.name} ({entry.type})" for entry in container.planner().providers)
     print_result(f"ok    {loaded.file or 'no file'}: {providers}")
+    server = loaded.settings.server
+    if not loaded.settings.keys and not is_loopback(server.host):
+        say(f"note: on {server.host} it starts only once there is a key: modelmux keys create NAME")
 
 
 async def _ask(container: Container) -> dict[str, tuple[bool, str]]:

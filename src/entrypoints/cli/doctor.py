@@ -14,6 +14,7 @@ import typer
 from ... import __version__
 from ...domain.errors import ConfigurationError, ModelmuxError
 from ..container import Container, is_loopback, open_store, running
+from ..discovery import ask_local
 from ..settings_file import Loaded
 from .console import ConfigOption, JsonOption, in_one_line, print_result
 from .loading import load
@@ -97,6 +98,8 @@ def _port(host: str, port: int) -> Finding:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if b'"uptime_seconds"' in (ask_local(port, "/health") or b""):
+                return Finding("port", "ok", f"{host}:{port}: a gateway is running there")
             return Finding(
                 "port", "FAIL", f"{host}:{port}: {error.strerror}; is it running already?"
             )

@@ -7,7 +7,7 @@ import questionary
 import typer
 
 from ...domain.errors import ConfigurationError
-from ..container import preset_names
+from ..container import key_variable, preset_names
 from ..settings_file import FILE_NAME
 from ..settings_resolving import nearest
 from .console import is_person_there, print_result, say
@@ -57,7 +57,7 @@ def _template(preset: str) -> Template:
         return TEMPLATES[name]
     services = preset_names()
     if name in services:
-        return template_of_service(name)
+        return template_of_service(name, key_variable(name))
     raise ConfigurationError(
         f'there is no preset "{preset}"',
         where="--preset",

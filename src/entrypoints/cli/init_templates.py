@@ -134,12 +134,11 @@ type = "demo"           # answers to the model name demo alone
 }
 
 
-def template_of_service(preset: str) -> Template:
+def template_of_service(preset: str, key_variable: str) -> Template:
     """Return the template for a known service that needs nothing but a key."""
     return Template(
         preset,
-        f'[provider]\ntype = "{preset}"\napi_key = "${{{preset.upper()}_API_KEY:-}}"\n'
-        "models = [<models>]\n",
+        f'[provider]\ntype = "{preset}"\napi_key = "${{{key_variable}:-}}"\nmodels = [<models>]\n',
         (Question("models", _MODELS.prompt, "", '"a-model"'),),
     )
 

@@ -64,8 +64,8 @@ The gateway does not know the key the client sent. An upstream's refusal is neve
     "azure": Trouble(
         "Azure OpenAI",
         """
-- 404 DeploymentNotFound: the model name is the name of your DEPLOYMENT. List it in `models`, or
-  map names in `deployments = { "gpt-5" = "my-deployment" }`.
+- 404 DeploymentNotFound: the model name is the name of your DEPLOYMENT. List it in `models`; a
+  route gives it another name for clients.
 - base_url is https://NAME.openai.azure.com. Without api_version the v1 path is used; with it the
   older deployments path.
 - 400 content_filter comes from Azure's own filter, not from here.

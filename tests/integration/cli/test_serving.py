@@ -128,6 +128,9 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
     with serving(tmp_path) as gateway:
         port = gateway.url.rpartition(":")[2]
         ended = modelmux(tmp_path, "serve", "--port", port)
+        examined = modelmux(tmp_path, "doctor", environment={"MODELMUX_PORT": port})
+    assert examined.returncode == 0
+    assert f"127.0.0.1:{port}: a gateway is running there" in examined.stdout
     assert ended.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
     assert "Traceback" not in ended.stderr

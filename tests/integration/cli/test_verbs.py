@@ -76,6 +76,14 @@ def test_a_good_configuration_passes_in_every_spelling(
     assert "demo: built in" in ended.stdout
 
 
+def test_check_tells_that_a_key_will_be_needed(verb: RunVerb) -> None:
+    ended = verb("check", environment={"MODELMUX_HOST": "0.0.0.0"})
+    assert ended.returncode == 0
+    assert "note: on 0.0.0.0 it starts only once there is a key" in ended.stderr
+    with_key = {"MODELMUX_HOST": "0.0.0.0", "MODELMUX_API_KEY": "test-key-not-secret"}
+    assert "note:" not in verb("check", environment=with_key).stderr
+
+
 def test_check_online_fails_where_a_provider_does_not_answer(tmp_path: Path, verb: RunVerb) -> None:
     text = '[provider]\ntype = "vllm"\nbase_url = "http://127.0.0.1:9/v1"\n'
     (tmp_path / "modelmux.toml").write_text(text)
@@ -192,6 +200,9 @@ def test_version_is_told_in_every_spelling(verb: RunVerb) -> None:
 def test_troubleshoot_lists_and_explains(verb: RunVerb) -> None:
     assert "vertex" in verb("troubleshoot").stdout
     assert "gcloud" in verb("troubleshoot", "vertex").stdout
+    topics = json.loads(verb("troubleshoot", "--json").stdout)
+    assert "vertex" in {topic["topic"] for topic in topics}
+    assert "gcloud" in json.loads(verb("troubleshoot", "vertex", "--json").stdout)["text"]
     unknown = verb("troubleshoot", "vertx")
     assert unknown.returncode == 2
     assert 'did you mean "vertex"?' in unknown.stderr

@@ -33,10 +33,55 @@ BAD = {
         "[log]\nxyz = 1\n", 'log has no key "xyz"', "2:1", "known: level, format"
     ),
     "a text for a number": Bad(
-        '[server]\nport = "x"\n', "server.port: expected int, got str", "2:1"
+        '[server]\nport = "x"\n',
+        "server.port: expected a whole number, got a text",
+        "2:1",
+        "numbers stand without quotes",
+    ),
+    "a list for a table": Bad(
+        '[[provider]]\ntype = "demo"\n',
+        "provider: expected a table, got a list",
+        "1:1",
+        "one bracket around its name makes a table: [name]",
+    ),
+    "a table for a list": Bad(
+        '[providers]\ntype = "demo"\n',
+        "providers: expected a list, got a table",
+        "1:1",
+        "two brackets around its name make a list: [[name]]",
+    ),
+    "a text for a table": Bad(
+        'provider = "demo"\n',
+        "provider: expected a table, got a text",
+        "1:1",
+        "write [name], and its keys in the lines below",
+    ),
+    "a text for a list": Bad(
+        '[provider]\ntype = "demo"\nmodels = "demo"\n',
+        "provider.models: expected a list, got a text",
+        "3:1",
+        'lists stand in brackets: ["one", "two"]',
+    ),
+    "a key that no header can hold": Bad(
+        '[provider]\ntype = "vllm"\napi_key = "${K}"\n',
+        "provider.api_key: no header can hold this value",
+        "3:1",
+        "look for line breaks, and for typographic quotes or spaces around it",
+        (("K", "test-key-not-secret\nmore"),),
+    ),
+    "a header that no header can hold": Bad(
+        '[provider]\ntype = "vllm"\nheaders = { x-a = "b\\r\\nc: d" }\n',
+        "provider.headers.x-a: no header can hold this value",
+        "3:13",
+        "look for line breaks, and for typographic quotes or spaces around it",
+    ),
+    "a header of no name": Bad(
+        '[provider]\ntype = "openai_compat"\nbase_url = "http://h"\nauth_header = "x key"\n',
+        'provider.auth_header: "x key" cannot be a header\'s name',
+        "4:1",
     ),
     "a number out of range": Bad(
-        "[server]\n\n  port = 70000\n", "server.port: expected int <= 65535", "3:3"
+        "[server]\n\n  port = 70000\n", "server.port: expected a whole number <= 65535", "3:3"
     ),
     "a word that is no choice": Bad(
         '[log]\nlevel = "inof"\n',
@@ -65,8 +110,9 @@ BAD = {
     ),
     "a variable with a text for a number": Bad(
         '[server]\nport = "${P}"\n',
-        "server.port: expected int, got str",
+        "server.port: expected a whole number, got a text",
         "2:1",
+        "numbers stand without quotes",
         environ=(("P", "many"),),
     ),
     "a reference that is none": Bad(
@@ -143,13 +189,15 @@ BAD = {
     ),
     "a number for a secret": Bad(
         '[provider]\ntype = "vllm"\napi_key = 3\n',
-        "provider.api_key: expected str, got int",
+        "provider.api_key: expected a text, got a whole number",
         "3:1",
+        "texts stand in quotes",
     ),
     "a number among models": Bad(
         '[provider]\ntype = "vllm"\nmodels = [\n  "a",\n  3,\n]\n',
-        "provider.models[1]: expected str, got int",
+        "provider.models[1]: expected a text, got a whole number",
         "5:3",
+        "texts stand in quotes",
     ),
     "two providers of one name": Bad(
         '[[providers]]\ntype = "demo"\n[[providers]]\ntype = "demo"\n',
@@ -183,7 +231,7 @@ BAD = {
     ),
     "a route without targets": Bad(
         '[[routes]]\nmodel = "x"\ntargets = []\n',
-        "routes[0].targets: expected array of length >= 1",
+        "routes[0].targets: expected a list of length >= 1",
         "3:1",
     ),
     "a route without a target at all": Bad(
@@ -211,8 +259,9 @@ BAD = {
     ),
     "a hash that is none": Bad(
         '[[keys]]\nname = "me"\nhash = "abc"\n',
-        "keys[0].hash: expected str matching regex '^sha256:[0-9a-f]{64}$'",
+        "keys[0].hash: this is no hash of a key",
         "3:1",
+        "as `modelmux keys hash` prints it",
     ),
     "a network that is none": Bad(
         '[media]\nallow_networks = ["10.0.0.1/8"]\n',
@@ -265,9 +314,9 @@ BAD_VARIABLES = [
     ),
     BadVariable(
         {"MODELMUX_SERVER__PORT": "many"},
-        "server.port: expected int, got str",
+        "server.port: expected a whole number, got a text",
         "MODELMUX_SERVER__PORT",
-        None,
+        "numbers stand without quotes",
     ),
     BadVariable(
         {"MODELMUX_PROVIDERS__0__NAME": "x"},

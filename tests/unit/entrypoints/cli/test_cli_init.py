@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelmux.entrypoints.cli.init_templates import TEMPLATES, fill, template_of_service
-from modelmux.entrypoints.container import preset_names
+from modelmux.entrypoints.container import key_variable, preset_names
 from tests.support.configuring import load_text
 
 ENVIRON = {
@@ -46,9 +46,14 @@ def test_the_comments_become_valid_when_they_are_taken_in(name: str, tmp_path: P
 
 def test_every_known_service_has_a_template(tmp_path: Path) -> None:
     for name in preset_names():
-        text = fill(template_of_service(name), {})
+        text = fill(template_of_service(name, key_variable(name)), {})
         assert f'type = "{name}"' in text
         load_text(text.replace(name, "openai"), tmp_path)
+
+
+def test_a_service_is_given_the_key_its_users_keep() -> None:
+    text = fill(template_of_service("cloudflare", key_variable("cloudflare")), {})
+    assert 'api_key = "${CLOUDFLARE_API_TOKEN:-}"' in text
 
 
 def test_no_template_holds_a_secret() -> None:
