@@ -46,6 +46,9 @@ def look_around(environ: Mapping[str, str], ask: Ask = ask_local) -> Discovery:
     )
     found = tuple(provider for find in finders if (provider := find()) is not None)
     remarks: list[str] = []
+    named = environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if named and google_credentials_file(environ) is None:
+        remarks.append(f"GOOGLE_APPLICATION_CREDENTIALS names {named}, which is no file")
     if environ.get("ANTHROPIC_API_KEY"):
         remarks.append(
             "ANTHROPIC_API_KEY is set, but this release does not call Anthropic directly: "

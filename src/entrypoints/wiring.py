@@ -4,7 +4,7 @@ Each `wiring_*` module names the adapters of one family and is imported by `cont
 when the configuration names that family.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,16 +21,12 @@ Closing: TypeAlias = Callable[[], Awaitable[None]]
 async def nothing_to_close() -> None: ...
 
 
-async def nothing_to_explain() -> Sequence[str]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """A provider as its package gives it, before filters.
 
-    `models` are those it always has. `explain` says in sentences what was found where for it, and
-    why; it may ask the network.
+    `models` are those it always has. Each of `explains` says in a sentence what was found where for
+    it, and why; it may ask the network, and raise what was wrong.
     """
 
     llm: LlmProvider
@@ -39,7 +35,7 @@ class Adapter:
     probe: UpstreamProbe | None = None
     models: tuple[str, ...] = ()
     aclose: Closing = nothing_to_close
-    explain: Callable[[], Awaitable[Sequence[str]]] = nothing_to_explain
+    explains: tuple[Callable[[], Awaitable[str]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

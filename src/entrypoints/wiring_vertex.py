@@ -1,6 +1,6 @@
 """Vertex AI's part of the container."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ..adapters.vertex.auth import SignInOptions
 from ..adapters.vertex.options import VertexOptions
@@ -30,15 +30,21 @@ def build(settings: VertexProvider, name: str, environ: Mapping[str, str], clock
         name, options, environment=environ, clock=clock, settings=transport_of(settings)
     )
 
-    async def explain() -> Sequence[str]:
-        location = await llm.location()
-        return (
-            f"project {location.project.explain()}",
-            f"region {location.region.explain()}",
-            f"credentials {await llm.credentials()}",
-        )
+    async def explain_credentials() -> str:
+        return f"credentials {await llm.credentials()}"
+
+    async def explain_project() -> str:
+        return f"project {(await llm.location()).project.explain()}"
+
+    async def explain_region() -> str:
+        return f"region {(await llm.location()).region.explain()}"
 
     probe = llm.probe(settings.models)
     return Adapter(
-        llm, llm.capabilities_for, llm.accepts, probe, aclose=llm.aclose, explain=explain
+        llm,
+        llm.capabilities_for,
+        llm.accepts,
+        probe,
+        aclose=llm.aclose,
+        explains=(explain_credentials, explain_project, explain_region),
     )

@@ -112,15 +112,19 @@ async def _services(loaded: Loaded, container: Container, offline: bool) -> list
         return findings
     async with running(container):
         for name, adapter in container.adapters().items():
-            try:
-                findings += [Finding(name, "ok", told) for told in await adapter.explain()]
-            except ModelmuxError as error:
-                findings.append(Finding(name, "FAIL", in_one_line(error)))
+            for explain in adapter.explains:
+                try:
+                    findings.append(Finding(name, "ok", await explain()))
+                except ModelmuxError as error:
+                    findings.append(Finding(name, "FAIL", in_one_line(error)))
         report = await container.check_health().probe_all()
     for provider in report.providers:
-        state: State = "FAIL" if provider.healthy is False else "ok"
-        findings.append(Finding(provider.name, state, provider.explain()))
-    return findings
+        if provider.healthy is False:
+            found = Finding(provider.name, "FAIL", provider.explain())
+        else:  # what is private then stands in the lines above
+            found = Finding(provider.name, "ok", provider.detail or "cannot be asked")
+        findings.append(found)
+    return list(dict.fromkeys(findings))
 
 
 async def _store(container: Container) -> Finding:

@@ -30,6 +30,9 @@ def create(
     json_output: JsonOption = False,
 ) -> None:
     """Make a key and show it, this once; a running server takes it within a second."""
+    for word, where in ((name, "NAME"), (tenant, "--tenant")):
+        if not word.strip() or not word.isprintable():
+            raise ConfigurationError("a name has letters, and no control characters", where=where)
     record, text = _with_registry(
         config, lambda registry: registry.create(name=name, tenant=tenant)
     )

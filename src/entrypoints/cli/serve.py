@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -70,6 +70,7 @@ class Service:
         self._log = structlog.get_logger("modelmux")
         self._container = Container(loaded=loaded, tells=True)
         self._needs_key = True
+        self._told_models: Sequence[str] = []
 
     def run(self) -> None:
         """Serve until a signal comes.
@@ -125,6 +126,7 @@ class Service:
             [entry.id for entry in planner.models()],
             self._needs_key,
         )
+        self._told_models = facts.models
         if self._pretty:
             say(banner(facts))
             return
@@ -145,6 +147,8 @@ class Service:
                     "provider_unwell", provider=provider.name, detail=provider.explain()
                 )
         models = [entry.id for entry in self._container.planner().models()]
+        if models == self._told_models:
+            return
         if self._pretty:
             say(f"  models         {list_models(models)}")
         else:

@@ -183,6 +183,19 @@ def test_doctor_tells_of_a_store_that_cannot_be_written(verb: RunVerb) -> None:
     assert "FAIL  store" in ended.stdout
 
 
+def test_doctor_names_google_credentials_that_are_broken(tmp_path: Path, verb: RunVerb) -> None:
+    file = tmp_path / "key.json"
+    file.write_text("{broken")
+    environ = {
+        "MODELMUX_PORT": "0",
+        "GOOGLE_APPLICATION_CREDENTIALS": str(file),
+        "GCE_METADATA_HOST": "127.0.0.1:9",
+    }
+    ended = verb("doctor", environment=environ)
+    assert ended.returncode == 1
+    assert f"the Google credentials file {file} is not a JSON object" in ended.stdout
+
+
 def test_schema_is_a_json_schema(verb: RunVerb) -> None:
     schema = json.loads(verb("schema").stdout)
     assert schema["$schema"].startswith("https://json-schema.org/")
@@ -216,6 +229,13 @@ def test_keys_are_made_listed_and_revoked(verb: RunVerb) -> None:
     assert verb("keys", "revoke", made["id"]).returncode == 0
     assert json.loads(verb("keys", "list", "--json").stdout)[0]["revoked_at"]
     assert verb("keys", "revoke", "no-such").returncode == 1
+
+
+@pytest.mark.parametrize("words", [[""], [" "], ["a\x1b[31m"], ["me", "--tenant", "\n"]])
+def test_a_key_has_a_name_that_can_be_read(words: list[str], verb: RunVerb) -> None:
+    ended = verb("keys", "create", *words)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert json.loads(verb("keys", "list", "--json").stdout) == []
 
 
 def test_a_hash_of_the_command_line_is_taken_in_the_file(tmp_path: Path, verb: RunVerb) -> None:

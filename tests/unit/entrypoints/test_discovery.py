@@ -95,3 +95,12 @@ def test_a_port_where_nobody_listens_is_no_trouble() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert ask_local(port, "/v1/models") is None
+
+
+def test_tells_of_google_credentials_that_are_not_there(tmp_path: Path) -> None:
+    named = str(tmp_path / "key.json")
+    environ = {"HOME": str(tmp_path), "GOOGLE_APPLICATION_CREDENTIALS": named}
+    found = look_around(environ, nobody)
+    assert found.remarks == (f"GOOGLE_APPLICATION_CREDENTIALS names {named}, which is no file",)
+    (tmp_path / "key.json").write_text("{}")
+    assert look_around(environ, nobody).remarks == ()
