@@ -250,7 +250,8 @@ def _decode(resolved: Raw, kind: type[SectionT], origins: Origins, top: KeyPath 
         fault = fault_of(str(error))
         path = (*top, *_path(fault.path))
         told = f'"{fault.missing}" is missing' if fault.missing else fault.sentence
-        raise origins.error(path, f"{spell(path)}: {told}", hint=fault.hint) from error
+        hint = None if path in origins.references else fault.hint  # of what stands in the file
+        raise origins.error(path, f"{spell(path)}: {told}", hint=hint) from error
 
 
 def _secret(kind: type, value: object) -> object:

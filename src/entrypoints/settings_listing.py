@@ -6,6 +6,7 @@ from typing import TypeGuard
 
 import msgspec
 
+from ..adapters.observability.redaction import redact
 from ..domain.secret import Secret
 from .raw_tables import Raw, is_list, is_table
 from .settings_file import Loaded
@@ -70,6 +71,8 @@ def _leaves(struct: msgspec.Struct, path: KeyPath) -> Iterator[tuple[KeyPath, Ra
 def _plain(value: Raw) -> Raw:
     if isinstance(value, Secret):
         return MASK
+    if isinstance(value, str):
+        return redact(value)  # an address may hold a key in its query
     if isinstance(value, Enum):
         return value.value
     if _is_mapping(value):

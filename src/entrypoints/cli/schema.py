@@ -9,6 +9,8 @@ from ..raw_tables import Table
 from ..settings import Settings
 from .console import print_result
 
+_REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}
+
 
 def run() -> None:
     """Print the JSON schema of the configuration."""
@@ -16,6 +18,8 @@ def run() -> None:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "modelmux.toml"
     _accept_presets(schema)
+    for definition in schema["$defs"].values():
+        _accept_references(definition)
     print_result(msgspec.json.format(msgspec.json.encode(schema)).decode())
 
 
@@ -30,3 +34,14 @@ def _accept_presets(schema: Table) -> None:
     kind: Table = schema["$defs"]["OpenAiCompatProvider"]["properties"]["type"]
     aliases = (alias for alias, name in TYPE_ALIASES.items() if name == "openai_compat")
     kind["enum"] = [*kind["enum"], *aliases, *preset_names()]
+
+
+def _accept_references(definition: Table) -> None:
+    """Let a text with a reference stand where a number, a switch, a choice or a list does."""
+    properties: Table = definition.get("properties", {})
+    tag = {"type"} if "enum" in properties.get("type", {}) else set[str]()
+    for name in properties.keys() - tag:
+        value: Table = properties[name]
+        if value.get("type") in ("integer", "number", "boolean", "array") or "enum" in value:
+            beside = {word: value.pop(word) for word in ("default",) if word in value}
+            properties[name] = {"anyOf": [value, _REFERENCE], **beside}

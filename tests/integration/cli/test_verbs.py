@@ -1,11 +1,14 @@
 """Each verb as a person or a script runs it."""
 
 import json
+import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from modelmux.entrypoints.cli.main import VERBS
@@ -201,6 +204,39 @@ def test_schema_is_a_json_schema(verb: RunVerb) -> None:
     assert schema["$schema"].startswith("https://json-schema.org/")
     kinds = schema["$defs"]["OpenAiCompatProvider"]["properties"]["type"]["enum"]
     assert {"openai_compat", "openai_compatible", "ollama"} <= set(kinds)
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ('[server]\nport = "${PORT}"\n[log]\nlevel = "${LEVEL:-info}"\n', True),
+        ('[provider]\ntype = "openai"\nmodels = "${MODELS}"\nverify_tls = "${TLS}"\n', True),
+        ('[server]\nport = "3000"\n', False),
+        ('[provider]\ntype = "vertx"\n', False),
+        ("[server]\nprot = 3000\n", False),
+    ],
+)
+def test_the_schema_takes_what_the_gateway_takes(text: str, valid: bool, verb: RunVerb) -> None:
+    schema = json.loads(verb("schema").stdout)
+    assert jsonschema_rs.is_valid(schema, tomllib.loads(text)) is valid
+
+
+def test_the_schema_takes_the_file_of_the_guide(verb: RunVerb) -> None:
+    schema = json.loads(verb("schema").stdout)
+    guide = Path("docs/guides/configuration.md").read_text(encoding="utf-8")
+    texts = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    assert texts
+    for text in texts:
+        jsonschema_rs.validate(schema, tomllib.loads(text))
+
+
+def test_config_show_hides_a_key_in_an_address(tmp_path: Path, verb: RunVerb) -> None:
+    url = "https://h.example/v1?key=test-key-not-secret"
+    (tmp_path / "modelmux.toml").write_text(f'[provider]\ntype = "vllm"\nbase_url = "{url}"\n')
+    for words in (["config", "show"], ["config", "show", "--json"]):
+        ended = verb(*words)
+        assert "https://h.example/v1?key=[redacted]" in ended.stdout
+        assert "test-key-not-secret" not in ended.stdout + ended.stderr
 
 
 def test_version_is_told_in_every_spelling(verb: RunVerb) -> None:
