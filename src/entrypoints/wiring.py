@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..adapters.transport.proxies import NO_PROXIES, ProxyRules
 from ..adapters.transport.settings import TransportSettings
 from ..application.planning import accepts_any
 from ..application.ports import KeyRegistry, KeyRing, LlmProvider, ProofVault, UpstreamProbe
@@ -49,7 +50,8 @@ class Store:
     closes: tuple[Closing, ...] = ()
 
 
-def transport_of(provider: NetworkProvider) -> TransportSettings:
+def transport_of(provider: NetworkProvider, environ: Mapping[str, str]) -> TransportSettings:
+    trusted = provider.trust_env_proxy
     return TransportSettings(
         connect_timeout_s=provider.connect_timeout_s,
         first_byte_timeout_s=provider.first_byte_timeout_s,
@@ -60,7 +62,7 @@ def transport_of(provider: NetworkProvider) -> TransportSettings:
         wait_timeout_s=provider.wait_timeout_s,
         ca_file=provider.ca_file,
         verify_tls=provider.verify_tls,
-        trust_env_proxy=provider.trust_env_proxy,
+        proxies=ProxyRules.from_environment(environ) if trusted else NO_PROXIES,
     )
 
 

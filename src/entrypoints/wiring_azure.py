@@ -48,7 +48,7 @@ def build(
             settings.api_version,
             uses_deployments(settings),
             headers_of(settings),
-            transport_of(settings),
+            transport_of(settings, environ),
         )
     )
 

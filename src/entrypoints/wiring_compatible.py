@@ -53,7 +53,7 @@ def build(settings: OpenAiCompatProvider, name: str, environ: Mapping[str, str])
             auth=auth,
             extra_headers=headers_of(settings),
             paths=Paths(paths.chat_completions, paths.completions, paths.embeddings, paths.models),
-            transport=transport_of(settings),
+            transport=transport_of(settings, environ),
             organization=settings.organization,
             project=settings.project,
         )
@@ -69,7 +69,7 @@ def build_vllm(settings: VllmProvider, name: str, environ: Mapping[str, str]) ->
             Url.parse(settings.base_url),
             _key_in_header(key, None),
             headers_of(settings),
-            transport_of(settings),
+            transport_of(settings, environ),
         )
     )
     return Adapter(llm, llm.capabilities, probe=VllmProbe(llm), aclose=llm.aclose)

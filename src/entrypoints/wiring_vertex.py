@@ -27,7 +27,7 @@ def build(settings: VertexProvider, name: str, environ: Mapping[str, str], clock
         headers=headers_of(settings),
     )
     llm = VertexAdapter(
-        name, options, environment=environ, clock=clock, settings=transport_of(settings)
+        name, options, environment=environ, clock=clock, settings=transport_of(settings, environ)
     )
 
     async def explain_credentials() -> str:

@@ -1,4 +1,4 @@
-"""Upstream clients for tests: short times, no proxies from the environment."""
+"""Upstream clients for tests: short times."""
 
 import contextlib
 from collections.abc import AsyncGenerator
@@ -22,7 +22,7 @@ async def http_client(**changes: float | str | bool | None) -> AsyncGenerator[Ht
     """Give a client with QUICK settings and `changes` to them; close it."""
     # The members are checked at run time; a TypedDict of all settings would only repeat them.
     settings = replace(QUICK, **changes)  # type: ignore[arg-type]
-    client = HttpClient("upstream", settings, environ={})
+    client = HttpClient("upstream", settings)
     try:
         yield client
     finally:

@@ -11,9 +11,6 @@ from modelmux.domain.secret import Secret
 from tests.support.clients import QUICK
 from tests.support.fake_openai import KEY, FakeOpenAI
 
-# The fakes stand on loopback: no proxy of whoever runs the tests may come between.
-SETTINGS = replace(QUICK, trust_env_proxy=False)
-
 
 def compat_provider(
     upstream: FakeOpenAI, preset: Preset = GENERIC, **changes: object
@@ -24,7 +21,7 @@ def compat_provider(
         preset=preset,
         base_url=Url.parse(upstream.base_url),
         auth=StaticKey(Secret(KEY)),
-        transport=SETTINGS,
+        transport=QUICK,
     )
     # Fields by name, checked when they are used.
     return OpenAICompatProvider(replace(options, **changes))  # type: ignore[arg-type]

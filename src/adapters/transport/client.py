@@ -1,14 +1,12 @@
 """The HTTP client for upstreams: slots, then the pool, then one exchange."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from ...domain.errors import ConfigurationError, ProviderError, ProviderProtocolBroken, StreamCut
 from .connection import Connection
 from .dialling import Dialler, Resolve
 from .pool import Origin, Pool
-from .proxies import ProxyRules
 from .reply import HttpCall, HttpReply
 from .settings import TransportSettings
 from .slots import Slots
@@ -22,9 +20,8 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 class HttpClient:
     """Calls the upstreams of one provider; belongs to the event loop that first uses it.
 
-    Redirects are replies like others: they are never followed. `environ` is where proxies are
-    looked up, if the settings trust it; `resolve` chooses what is dialled, the loop's resolver
-    if it is None.
+    Redirects are replies like others: they are never followed. `resolve` chooses what is dialled,
+    the loop's resolver if it is None.
     """
 
     def __init__(
@@ -32,7 +29,6 @@ class HttpClient:
         provider: str,
         settings: TransportSettings,
         *,
-        environ: Mapping[str, str] = os.environ,
         resolve: Resolve | None = None,
     ) -> None:
         self.provider = provider
@@ -40,8 +36,7 @@ class HttpClient:
         if settings.ca_file is not None:
             # A wrong file is told at the start, not at the first call.
             tls_context(settings.ca_file, settings.verify_tls)
-        rules = ProxyRules.from_environment(environ) if settings.trust_env_proxy else None
-        self._pool = Pool(settings, Dialler(settings, rules, resolve))
+        self._pool = Pool(settings, Dialler(settings, resolve))
         self._slots = Slots(
             settings.max_connections,
             max_waiting=settings.max_waiting,

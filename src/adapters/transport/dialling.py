@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from ...domain.errors import UpstreamTimeout, UpstreamUnreachable
-from .proxies import Proxy, ProxyRules
+from .proxies import Proxy
 from .settings import TransportSettings
 from .tls import tls_context
 from .tunnel import open_tunnel
@@ -21,20 +21,17 @@ class Resolve(Protocol):
 
 
 class Dialler:
-    """`resolve` None is the loop's own resolver; `rules` None: no proxies."""
+    """`resolve` None is the loop's own resolver."""
 
-    __slots__ = ("_resolve", "_rules", "_settings")
+    __slots__ = ("_resolve", "_settings")
 
-    def __init__(
-        self, settings: TransportSettings, rules: ProxyRules | None, resolve: Resolve | None
-    ) -> None:
+    def __init__(self, settings: TransportSettings, resolve: Resolve | None) -> None:
         self._settings = settings
-        self._rules = rules
         self._resolve = resolve
 
     def proxy_for(self, url: Url) -> Proxy | None:
         """Return the proxy through which `url` is reached, if any."""
-        return self._rules.proxy_for(url) if self._rules is not None else None
+        return self._settings.proxies.proxy_for(url)
 
     async def dial(self, url: Url, proxy: Proxy | None, protocol: asyncio.Protocol) -> None:
         """Return once `protocol` is connected to `url`.

@@ -51,11 +51,7 @@ class PublicMediaFetcher(MediaFetcher):
         self._client = HttpClient(
             "media",
             TransportSettings(
-                max_connections=64,
-                max_waiting=256,
-                keep_alive_s=0.0,
-                ca_file=ca_file,
-                trust_env_proxy=False,
+                max_connections=64, max_waiting=256, keep_alive_s=0.0, ca_file=ca_file
             ),
             resolve=self._resolve,
         )

@@ -9,6 +9,7 @@ import base64
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from ...domain.errors import ConfigurationError
@@ -58,6 +59,9 @@ class ProxyRules:
         if any(_covers(rule, url) for rule in self.exempt):
             return None
         return proxy
+
+
+NO_PROXIES = ProxyRules(MappingProxyType({}))
 
 
 def _parse_proxy(text: str, variable: str) -> Proxy:

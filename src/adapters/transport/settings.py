@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from .proxies import NO_PROXIES, ProxyRules
+
 
 @dataclass(frozen=True, slots=True)
 class TransportSettings:
@@ -10,7 +12,8 @@ class TransportSettings:
     `first_byte_timeout_s` counts from the sent request to the head of the reply,
     `idle_timeout_s` between two signs of progress after it, `total_timeout_s` over everything.
     `wait_timeout_s` is how long a call waits for one of the `max_connections` slots.
-    `ca_file` is trusted beside the system's store.
+    `ca_file` is trusted beside the system's store. `proxies` are made of an environment by whoever
+    reads one.
     """
 
     connect_timeout_s: float = 5.0
@@ -26,4 +29,4 @@ class TransportSettings:
     max_body_bytes: int = 64 * 2**20
     ca_file: str | None = None
     verify_tls: bool = True
-    trust_env_proxy: bool = True
+    proxies: ProxyRules = NO_PROXIES

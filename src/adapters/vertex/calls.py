@@ -42,7 +42,7 @@ class VertexCalls:
         clock: Clock,
         settings: TransportSettings,
     ) -> None:
-        self.client = HttpClient(name, settings, environ=environment)
+        self.client = HttpClient(name, settings)
         self._name = name
         self._options = options
         self._languages = languages(options.anthropic_version, options.anthropic_beta)

@@ -14,13 +14,14 @@ from functools import partial
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 from google.auth.exceptions import TransportError
 from google.auth.transport import Request, Response
 
+from ...domain.errors import ConfigurationError
 from ..transport.settings import TransportSettings
 from ..transport.tls import tls_context
+from ..transport.url import Url
 
 MAX_ANSWER_BYTES = 1 << 20
 CALL_TIMEOUT_S = 8.0
@@ -72,33 +73,38 @@ class TokenHttp(Request):
         Raises:
             NoAnswer: there was none in time, or it was too large.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https"):
-            raise NoAnswer(f"{parts.scheme or 'no'} scheme where http or https is needed")
+        try:
+            address = Url.parse(url)
+        except ConfigurationError as error:
+            raise NoAnswer(error.message) from error
         data = body.encode() if isinstance(body, str) else body
         request = urllib.request.Request(  # noqa: S310 - the scheme was looked at above
             url, data=data, headers=dict(headers or {}), method=method
         )
+        proxy = None if direct else self._settings.proxies.proxy_for(address)
+        if proxy is not None:
+            if proxy.authorization is not None:
+                request.add_header("Proxy-authorization", proxy.authorization)
+            request.set_proxy(f"{proxy.host}:{proxy.port}", "http")
         ends_at = min(self._deadline, monotonic() + (timeout or CALL_TIMEOUT_S))
         self.in_trouble = True
         self.troubles += 1
         try:
-            opener = self._opener(cert, direct or not self._settings.trust_env_proxy)
-            with opener.open(request, timeout=_left(ends_at)) as reply:
+            with self._opener(cert).open(request, timeout=_left(ends_at)) as reply:
                 # google-auth tries again after 500, 503 and 504, but not after the 502 of a proxy.
                 status = 503 if reply.status == 502 else reply.status
                 answer = _Answer(status, reply.headers, _read(reply, ends_at))
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            raise NoAnswer(f"{parts.hostname} did not answer: {reason}") from error
+            raise NoAnswer(f"{address.host} did not answer: {reason}") from error
         self.in_trouble = status >= 500 or status == 429
         self.troubles -= not self.in_trouble
         return answer
 
-    def _opener(self, cert: tuple[str, str] | None, direct: bool) -> urllib.request.OpenerDirector:
-        # Assembled by hand: `build_opener` would follow redirects, read files and speak FTP.
+    def _opener(self, cert: tuple[str, str] | None) -> urllib.request.OpenerDirector:
+        # Assembled by hand: `build_opener` would follow redirects, read files and speak FTP, and
+        # look for proxies by itself.
         opener = urllib.request.OpenerDirector()
-        opener.add_handler(urllib.request.ProxyHandler({} if direct else None))
         opener.add_handler(urllib.request.HTTPHandler())
         opener.add_handler(_HttpsHandler(partial(self._tls, cert)))
         return opener

@@ -14,7 +14,7 @@ from modelmux.domain.request import GenerationRequest
 from modelmux.domain.secret import Secret
 from tests.contracts.llm_provider import Case, LlmProviderContract, read_all
 from tests.support.chat_asking import WEATHER, chat_members, relaying, saying, translated
-from tests.support.compat_providers import SETTINGS
+from tests.support.clients import QUICK
 from tests.support.fake_openai import KEY, FakeOpenAI, fake_openai
 from tests.support.openai_replay import relayed
 from tests.support.raw_server import RawPeer, raw_server, response
@@ -30,7 +30,7 @@ def azure(upstream: FakeOpenAI, **changes: object) -> AzureProvider:
         name="az",
         resource=Url.parse(upstream.root_url),
         auth=api_key(Secret(KEY)),
-        transport=SETTINGS,
+        transport=QUICK,
     )
     # Fields by name, checked when they are used.
     return AzureProvider(replace(options, **changes))  # type: ignore[arg-type]
@@ -172,7 +172,7 @@ async def test_its_errors_are_understood(
 
     async with raw_server(script) as server:
         provider = AzureProvider(
-            AzureOptions("az", Url.parse(server.base_url), api_key(Secret(KEY)), transport=SETTINGS)
+            AzureOptions("az", Url.parse(server.base_url), api_key(Secret(KEY)), transport=QUICK)
         )
         with pytest.raises(leaf) as caught:
             await provider.open(translated("plain"))

@@ -1,17 +1,17 @@
 """TLS, and the way through an HTTP proxy."""
 
-import asyncio
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modelmux.adapters.transport.client import HttpClient
+from modelmux.adapters.transport.proxies import ProxyRules
 from modelmux.domain.errors import ConfigurationError, UpstreamTimeout, UpstreamUnreachable
 from tests.support.certificates import make_authority
 from tests.support.clients import QUICK, http_client, post
 from tests.support.raw_server import RawPeer, closed_port, raw_server, response
+from tests.support.tunnels import Tunnels
 
 LIMIT = 1 << 20
 
@@ -82,26 +82,10 @@ def test_a_file_without_certificates_is_told_at_the_start(tmp_path: Path) -> Non
             HttpClient("upstream", replace(QUICK, ca_file=str(path)))
 
 
-async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-
-
-class Tunnels:
-    """A proxy's script: whatever host is asked for, the way leads to `port`."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    async def __call__(self, peer: RawPeer) -> None:
-        request = await peer.request()
-        assert request.method == "CONNECT"
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        await peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await asyncio.gather(pipe(peer.reader, writer), pipe(reader, peer.writer))
+def behind(variable: str, port: int) -> HttpClient:
+    """Return a client for which `variable` names the proxy at `port`."""
+    rules = ProxyRules.from_environment({variable: f"http://127.0.0.1:{port}"})
+    return HttpClient("upstream", replace(QUICK, proxies=rules))
 
 
 async def test_https_goes_through_the_proxys_tunnel_and_is_pooled(tmp_path: Path) -> None:
@@ -112,8 +96,13 @@ async def test_https_goes_through_the_proxys_tunnel_and_is_pooled(tmp_path: Path
     ):
         client = HttpClient(
             "upstream",
-            replace(QUICK, ca_file=authority.ca_file),
-            environ={"HTTPS_PROXY": f"http://me:test-key-not-secret@127.0.0.1:{proxy.port}"},
+            replace(
+                QUICK,
+                ca_file=authority.ca_file,
+                proxies=ProxyRules.from_environment(
+                    {"HTTPS_PROXY": f"http://me:test-key-not-secret@127.0.0.1:{proxy.port}"}
+                ),
+            ),
         )
         for _ in range(2):
             reply = await client.send(post("https://upstream.example", body=b"hello"))
@@ -128,9 +117,7 @@ async def test_https_goes_through_the_proxys_tunnel_and_is_pooled(tmp_path: Path
 
 async def test_plain_http_names_the_whole_address_to_the_proxy() -> None:
     async with raw_server(echo) as proxy:
-        client = HttpClient(
-            "upstream", QUICK, environ={"http_proxy": f"http://127.0.0.1:{proxy.port}"}
-        )
+        client = behind("http_proxy", proxy.port)
         await (await client.send(post("http://upstream.example:8000"))).read_all(LIMIT)
         await client.aclose()
     assert proxy.requests[0].target == "http://upstream.example:8000/v1/chat"
@@ -153,9 +140,7 @@ async def test_a_proxy_that_gives_no_tunnel_makes_the_upstream_unreachable(said:
         await peer.send(said)
 
     async with raw_server(script) as proxy:
-        client = HttpClient(
-            "upstream", QUICK, environ={"all_proxy": f"http://127.0.0.1:{proxy.port}"}
-        )
+        client = behind("all_proxy", proxy.port)
         with pytest.raises(UpstreamUnreachable):
             await client.send(post("https://upstream.example"))
         await client.aclose()
@@ -163,9 +148,7 @@ async def test_a_proxy_that_gives_no_tunnel_makes_the_upstream_unreachable(said:
 
 
 async def test_a_proxy_that_is_not_there_is_unreachable() -> None:
-    client = HttpClient(
-        "upstream", QUICK, environ={"https_proxy": f"http://127.0.0.1:{closed_port()}"}
-    )
+    client = behind("https_proxy", closed_port())
     with pytest.raises(UpstreamUnreachable):
         await client.send(post("https://upstream.example"))
     await client.aclose()
@@ -173,8 +156,6 @@ async def test_a_proxy_that_is_not_there_is_unreachable() -> None:
 
 async def test_loopback_is_reached_without_the_proxy() -> None:
     async with raw_server(echo) as server:
-        client = HttpClient(
-            "upstream", QUICK, environ={"http_proxy": f"http://127.0.0.1:{closed_port()}"}
-        )
+        client = behind("http_proxy", closed_port())
         assert await (await client.send(post(server.base_url))).read_all(LIMIT) == b"{}"
         await client.aclose()

@@ -13,7 +13,7 @@ from modelmux.domain.json_values import JsonObject
 from modelmux.domain.request import Generation, GenerationRequest
 from tests.contracts.llm_provider import Case, LlmProviderContract, read_all
 from tests.support.chat_asking import WEATHER, chat_members, relaying, saying, translated
-from tests.support.compat_providers import SETTINGS
+from tests.support.clients import QUICK
 from tests.support.fake_openai import FakeOpenAI, fake_openai
 from tests.support.openai_replay import relayed
 from tests.support.raw_server import RawPeer, raw_server, response
@@ -21,7 +21,7 @@ from tests.support.raw_server import RawPeer, raw_server, response
 
 def vllm(upstream: FakeOpenAI) -> VllmProvider:
     return VllmProvider(
-        VllmOptions(name="gpu", base_url=Url.parse(upstream.base_url), transport=SETTINGS)
+        VllmOptions(name="gpu", base_url=Url.parse(upstream.base_url), transport=QUICK)
     )
 
 
@@ -116,7 +116,7 @@ async def test_prose_on_the_context_is_understood() -> None:
 
     async with raw_server(script) as server:
         provider = VllmProvider(
-            VllmOptions(name="gpu", base_url=Url.parse(server.base_url), transport=SETTINGS)
+            VllmOptions(name="gpu", base_url=Url.parse(server.base_url), transport=QUICK)
         )
         with pytest.raises(ContextTooLong, match="8192"):
             await provider.open(translated("plain"))
@@ -157,7 +157,7 @@ async def test_what_is_no_vllm_is_told() -> None:
 
     async with raw_server(script) as server:
         provider = VllmProvider(
-            VllmOptions(name="gpu", base_url=Url.parse(server.base_url), transport=SETTINGS)
+            VllmOptions(name="gpu", base_url=Url.parse(server.base_url), transport=QUICK)
         )
         report = await VllmProbe(provider).probe()
         await provider.aclose()

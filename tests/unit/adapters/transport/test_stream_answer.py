@@ -40,7 +40,7 @@ class SilentDecoder(StreamDecoder):
 
 
 async def test_comments_that_never_stop_coming_end_at_the_idle_time() -> None:
-    client = HttpClient("upstream", replace(QUICK, idle_timeout_s=0.05), environ={})
+    client = HttpClient("upstream", replace(QUICK, idle_timeout_s=0.05))
     reply = FloodingReply()
     answer = StreamAnswer(client, reply, FrameReader(SilentDecoder(), 1000))
     async with asyncio.timeout(2.0):
