@@ -67,7 +67,8 @@ class Generation:
     `effort` None leaves thinking to the model's default. `reasoning_text` asks that thoughts be
     told where the vendor hides them by default. `extras` are top-level members of the caller's
     body that have no name here, each value an opaque JSON text in the form the entrypoint's
-    decoder kept; they go to upstreams of the caller's own dialect and to no other.
+    decoder kept; they go to upstreams of the caller's own dialect and to no other. `ignored` names
+    members inside messages and tools that have no place here: only a relayed body keeps them.
     """
 
     items: tuple[Item, ...]
@@ -84,6 +85,7 @@ class Generation:
     metadata: Mapping[str, str] | None = None
     user: str | None = None
     extras: Mapping[str, object] = field(default_factory=lambda: NO_EXTRAS)
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from .body import check_body_headers, read_body
 from .client_dialect import PASSED_ON, AnswerHead, ClientDialect, Envelope
 from .errors import UNEXPECTED, Refusal, describe, encode_refusal
 from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, Headers, request_id, send_whole
-from .members import LARGE_BODY_BYTES, Members, decode_members
+from .members import LARGE_BODY_BYTES, Members, decode_members, too_deep
 from .services import Services
 from .sse import SSE_HEADERS, data_frame
 from .watcher import ClientGone, RunningCall, RunningCalls
@@ -106,7 +106,10 @@ class GenerationHandler:
             envelope.include_usage,
             journal=exchange.journal,
         )
-        return envelope, await services.respond.open(request)
+        try:
+            return envelope, await services.respond.open(request)
+        except RecursionError:
+            raise too_deep(members) from None
 
     async def _whole(self, run: "_Run", envelope: Envelope, answer: Answer) -> None:
         exchange = run.exchange

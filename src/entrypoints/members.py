@@ -19,10 +19,25 @@ T = TypeVar("T")
 LARGE_BODY_BYTES = 256 * 1024
 # A million one-letter members would hold the interpreter for most of a second.
 _MAX_LIGHT_BYTES = 1024 * 1024
+# What is decoded in one go holds the interpreter as long; conversations are decoded by message.
+_MAX_DEFINITION_BYTES = 4 * 1024 * 1024
+_DEFINITIONS = frozenset({"tools", "functions", "response_format"})
+# Text in quotes, in which brackets are only letters.
+_QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_DEEP = 100
 
 _MEMBERS = msgspec.json.Decoder(Members)
 _KEY = re.compile(rb'[ \t\r\n]*("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
 _NEXT = re.compile(rb"[ \t\r\n]*([,}])")
+_UNKNOWN = "Object contains unknown field"
+_ECHOED = frozenset(
+    {
+        "annotations", "audio", "created", "id", "index", "logprobs", "object", "parsed",
+        "parsed_arguments", "reasoning_details", "status",
+    }
+)  # fmt: skip
+_MAX_NOTED = 16
+_STEP = re.compile(r"\[\d+\]|\.[^.\[]+")
 _PLACE = re.compile(r" - at `(?:key in )?\$?([^`]*)`$")
 
 
@@ -86,6 +101,44 @@ def decode_member(decoder: "msgspec.json.Decoder[T]", raw: Raw, param: str) -> T
         raise InvalidRequest(f"'{param}' nests too deeply.", param=param) from None
 
 
+def decode_noting(
+    decoder: "msgspec.json.Decoder[T]", raw: Raw, param: str, ignored: dict[str, None]
+) -> T:
+    """`decode_member` for types that refuse unknown members: those are noted and left out.
+
+    Notes read like `messages.cache_control`. What is null or empty says nothing, and what our own
+    answers hold comes back in every history: neither is noted.
+    """
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        if not str(error).startswith(_UNKNOWN):
+            raise misfit(str(error), param) from None
+    except RecursionError:
+        raise InvalidRequest(f"'{param}' nests too deeply.", param=param) from None
+    value: Any = msgspec.json.decode(raw)  # Any: plain JSON
+    while True:
+        try:
+            return msgspec.convert(value, decoder.type)
+        except msgspec.ValidationError as error:
+            text = str(error)
+            if not text.startswith(_UNKNOWN):
+                raise misfit(text, param) from None
+            name = text.split("`")[1]
+            dropped = _holder(value, text).pop(name)
+            if dropped and name not in _ECHOED and len(ignored) < _MAX_NOTED:
+                ignored[f"{param.partition('[')[0]}.{name[:64]}"] = None
+
+
+def _holder(value: Any, text: str) -> dict[str, Any]:
+    """Return the object in `value` that msgspec's `text` speaks of."""
+    place = _PLACE.search(text)
+    for step in _STEP.findall(place[1] if place is not None else ""):
+        value = value[int(step[1:-1])] if step.startswith("[") else value[step[1:]]
+    found: dict[str, Any] = value
+    return found
+
+
 def misfit(text: str, param: str) -> InvalidRequest:
     """Return the error for msgspec's words on a value that does not fit at `param`."""
     place = _PLACE.search(text)
@@ -111,6 +164,30 @@ def missing(param: str) -> InvalidRequest:
     )
 
 
+def too_deep(members: Members) -> InvalidRequest:
+    """Return the error for a request in which something nests deeper than can be followed.
+
+    What nests in plain sight is named; else it is JSON inside a text, as calls' arguments are.
+    """
+    deepest, param = max(
+        ((_depth(bytes(raw)), name) for name, raw in members.items()), default=(0, "messages")
+    )
+    if deepest < _DEEP:
+        param = "messages"
+    return InvalidRequest(f"'{param[:200]}' nests too deeply.", param=param[:200])
+
+
+def _depth(text: bytes) -> int:
+    depth = deepest = 0
+    for letter in _QUOTED.sub(b"", text):
+        if letter in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif letter in b"]}":
+            depth -= 1
+    return deepest
+
+
 def _invalid_json(why: str) -> InvalidRequest:
     return InvalidRequest(f"The body could not be read as JSON: {why}.", reason="invalid_json")
 
@@ -124,7 +201,13 @@ def _check_weight(body: bytes) -> None:
     for name in heavy.__struct_fields__:
         raw: Any = getattr(heavy, name)  # Any: Raw or UNSET, each field in turn
         if raw is not UNSET:
-            light -= memoryview(raw).nbytes
+            size = memoryview(raw).nbytes
+            light -= size
+            if size > _MAX_DEFINITION_BYTES and name in _DEFINITIONS:
+                raise InvalidRequest(
+                    f"'{name}' may take {_MAX_DEFINITION_BYTES} bytes; this takes {size}.",
+                    param=name,
+                )
     if light > _MAX_LIGHT_BYTES:
         raise InvalidRequest(
             "The members beside messages, tools, input and prompt may take "

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from ...application.adjusting import ignored_members
 from ...application.filters.adjusting import record
 from ...application.ports import Answer, Credentials, LlmProvider
 from ...domain.adjustments import Adjustment
@@ -156,9 +157,10 @@ class OpenAICompatProvider(LlmProvider):
             custom_names = frozenset(
                 tool.name for tool in content.tools if isinstance(tool, CustomTool)
             )
+        if request.verbatim is not None:
             # A body that may be relayed was not read on its way here, so nobody has told yet.
-            if custom_names and _CUSTOM_EMULATED not in request.journal.adjustments:
-                record(request, (_CUSTOM_EMULATED,))
+            made = (*([_CUSTOM_EMULATED] if custom_names else ()), *ignored_members(content))
+            record(request, [one for one in made if one not in request.journal.adjustments])
         body = encode_members(
             content, model=request.model, stream=request.stream, spelling=spelling
         )

@@ -9,14 +9,14 @@ from ...domain.adjustments import Adjustment
 from ...domain.capabilities import Capabilities
 from ...domain.request import Generation
 from .fitting import Fitting
-from .labels import fit_labels
+from .labels import fit_labels, ignored_members
 from .messages import fit_media, fit_prefill
 from .output import fit_output_format, fit_schemas
 from .sampling import fit_limits, fit_sampling
 from .thinking import fit_effort, fit_unproven_turn
 from .tools import fit_tool_choice, fit_tools
 
-__all__ = ["adjust"]
+__all__ = ["adjust", "ignored_members"]
 
 _STEPS: tuple[Callable[[Fitting], None], ...] = (
     fit_media,

@@ -3,11 +3,10 @@
 import re
 from dataclasses import replace
 
-from ...domain.conversation import (
-    Item,
-    Message,
-)
+from ...domain.adjustments import Adjustment
+from ...domain.conversation import Item, Message
 from ...domain.dialect import Dialect
+from ...domain.request import Generation
 from .fitting import Fitting
 
 
@@ -40,6 +39,13 @@ def fit_labels(fit: Fitting) -> None:
         fit.content = replace(fit.content, items=unnamed)
         fit.tell("messages.name", "dropped", "the model knows no names of speakers")
     fit_extras(fit)
+
+
+def ignored_members(content: Generation) -> tuple[Adjustment, ...]:
+    """Return what is lost of `content` as soon as its body is not relayed."""
+    return tuple(
+        Adjustment(name, "dropped", "unknown to modelmux there") for name in content.ignored
+    )
 
 
 def fit_extras(fit: Fitting) -> None:

@@ -8,7 +8,7 @@ from ...domain.deferred import Deferred
 from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature
 from ...domain.request import GenerationRequest
-from ..adjusting import adjust
+from ..adjusting import adjust, ignored_members
 from ..ports import Answer, LlmProvider
 
 # There is nothing to fit in these, nor to fetch or to prove: they are relayed or refused.
@@ -55,8 +55,9 @@ class Adjusting(LlmProvider):
     async def open(self, request: GenerationRequest) -> Answer:
         if passes_unread(request):
             return await self.inner.open(request)
-        content, adjustments = adjust(request.content.get(), request.capabilities, request.model)
-        if adjustments:
-            record(request, adjustments)
+        asked = request.content.get()
+        content, adjustments = adjust(asked, request.capabilities, request.model)
+        if adjustments or not relays(request):
+            record(request, (*adjustments, *ignored_members(asked)))
             request = replace(request, content=Deferred.of(content), verbatim=None)
         return await self.inner.open(request)

@@ -16,7 +16,7 @@ from ...domain.request import (
     SchemaText,
 )
 from ...domain.tools import AUTO
-from ..members import Members, decode_member, missing
+from ..members import Members, decode_member, decode_noting, missing
 from .messages import decode_messages
 from .tools import decode_functions, decode_tools
 from .wire import FormatShape, JsonObjectFormat, JsonSchemaFormat, TextFormat
@@ -59,15 +59,18 @@ def decode_content(members: Members) -> Generation:
     messages = members.get("messages")
     if messages is None:
         raise missing("messages")
-    items = decode_messages(messages)
+    ignored: dict[str, None] = {}
+    items = decode_messages(messages, ignored)
     if "functions" in members or "function_call" in members:
-        tools, choice = decode_functions(members.get("functions"), members.get("function_call"))
+        tools, choice = decode_functions(
+            members.get("functions"), members.get("function_call"), ignored
+        )
     else:
         tools, choice = (), AUTO
     if "tools" in members or "tool_choice" in members:
         if tools:
             raise InvalidRequest("'functions' and 'tools' cannot be given together.", param="tools")
-        tools, choice = decode_tools(members.get("tools"), members.get("tool_choice"))
+        tools, choice = decode_tools(members.get("tools"), members.get("tool_choice"), ignored)
     limit = _member(members, "max_completion_tokens", _INTEGER)
     if limit is None:
         limit = _member(members, "max_tokens", _INTEGER)
@@ -82,13 +85,14 @@ def decode_content(members: Members) -> Generation:
         parallel,
         sampling=_decode_sampling(members),
         max_output_tokens=limit,
-        output_format=_decode_format(members),
+        output_format=_decode_format(members, ignored),
         effort=_member(members, "reasoning_effort", _EFFORT),
         verbosity=_member(members, "verbosity", _TEXT),
         service_tier=_member(members, "service_tier", _TEXT),
         metadata=_member(members, "metadata", _METADATA),
         user=_member(members, "user", _TEXT),
         extras=extras,
+        ignored=tuple(ignored),
     )
 
 
@@ -115,8 +119,9 @@ def _decode_sampling(members: Members) -> Sampling:
     )
 
 
-def _decode_format(members: Members) -> OutputFormat:
-    shape = _member(members, "response_format", _FORMAT)
+def _decode_format(members: Members, ignored: dict[str, None]) -> OutputFormat:
+    raw = members.get("response_format")
+    shape = None if raw is None else decode_noting(_FORMAT, raw, "response_format", ignored)
     match shape:
         case None | TextFormat():
             return PLAIN_TEXT

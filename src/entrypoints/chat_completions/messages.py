@@ -22,7 +22,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ..members import decode_member
+from ..members import decode_member, decode_noting
 from .parts import decode_parts
 from .wire import (
     AssistantMessage,
@@ -40,8 +40,8 @@ _MESSAGES = Decoder(list[Raw])
 _MESSAGE = Decoder(ChatMessage)
 
 
-def decode_messages(raw: Raw) -> tuple[Item, ...]:
-    """Return the conversation.
+def decode_messages(raw: Raw, ignored: dict[str, None]) -> tuple[Item, ...]:
+    """Return the conversation; note in `ignored` what has no place in it.
 
     Raises:
         InvalidRequest: a message is not well said, answers no call, or leaves one unanswered.
@@ -53,7 +53,7 @@ def decode_messages(raw: Raw) -> tuple[Item, ...]:
     history = _History()
     for number, text in enumerate(messages):
         param = f"messages[{number}]"
-        history.add(decode_member(_MESSAGE, text, param), number)
+        history.add(decode_noting(_MESSAGE, text, param, ignored), number)
     history.check_answered(len(messages))
     return tuple(history.items)
 
@@ -65,7 +65,8 @@ class _History:
 
     def __init__(self) -> None:
         self.items: list[Item] = []
-        self._open: list[str] = []
+        # Calls that wait, in order; a dictionary, for there may be thousands.
+        self._open: dict[str, None] = {}
         self._calls_at = 0
         self._function: tuple[str, str] | None = None
 
@@ -98,7 +99,7 @@ class _History:
     def check_answered(self, number: int) -> None:
         """Raise if a call is still open where message `number` would stand."""
         if self._open:
-            waiting = ", ".join(call_id[:100] for call_id in self._open[:5])
+            waiting = ", ".join(call_id[:100] for call_id in list(self._open)[:5])
             raise InvalidRequest(
                 "An assistant message with 'tool_calls' must be followed by tool messages that "
                 f"answer each of them. Not answered before messages[{number}]: {waiting}.",
@@ -133,8 +134,8 @@ class _History:
             self._function = (message.function_call.name, calls[-1].id)
         elif calls:
             self._calls_at = number
-            self._open = [call.id for call in calls]
-            if len(set(self._open)) != len(calls):
+            self._open = dict.fromkeys(call.id for call in calls)
+            if len(self._open) != len(calls):
                 raise InvalidRequest(
                     "Two tool calls have the same 'id'.", param=f"{param}.tool_calls"
                 )
@@ -146,7 +147,7 @@ class _History:
                 f"one message a call. {message.tool_call_id[:100]!r} is not waiting for an answer.",
                 param=f"messages[{number}].tool_call_id",
             )
-        self._open.remove(message.tool_call_id)
+        del self._open[message.tool_call_id]
         parts = decode_parts(message.content, f"messages[{number}].content")
         self.items.append(ToolResult(message.tool_call_id, parts))
 

@@ -28,6 +28,8 @@ from .wire import (
 )
 
 # The media type may carry parameters; only base64 is read (RFC 2397 allows percent-encoding too).
+_DATA_URL_HEAD_CHARS = 1024
+_BREAKS = str.maketrans("", "", " \t\r\n")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII)
 _MEDIA_TYPES = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown"}
 
@@ -95,11 +97,11 @@ def _decode_document(document: Document, param: str) -> Part:
 
 
 def _decode_data_url(url: str, param: str) -> tuple[str, str]:
-    head = _DATA_URL.match(url)
+    head = _DATA_URL.match(url, 0, _DATA_URL_HEAD_CHARS)
     if head is None or head.end() == len(url):
         raise InvalidRequest(f"'{param}' is not a base64 data: URL with content.", param=param)
     return (head[1] or "text/plain").lower(), _without_breaks(url[head.end() :])
 
 
 def _without_breaks(data: str) -> str:
-    return "".join(data.split()) if "\n" in data or "\r" in data or " " in data else data
+    return data.translate(_BREAKS) if "\n" in data or "\r" in data or " " in data else data

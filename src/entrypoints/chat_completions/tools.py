@@ -19,7 +19,7 @@ from ...domain.tools import (
     ToolChoice,
     ToolDefinition,
 )
-from ..members import decode_member
+from ..members import decode_noting
 from .wire import (
     AllowedChoice,
     ChoiceShape,
@@ -42,16 +42,16 @@ _FUNCTION_CALL = Decoder(Literal["none", "auto"] | Named | None)
 
 
 def decode_tools(
-    tools: Raw | None, choice: Raw | None
+    tools: Raw | None, choice: Raw | None, ignored: dict[str, None]
 ) -> tuple[tuple[ToolDefinition, ...], ToolChoice]:
     """Return the tools and the choice among them.
 
     Raises:
         InvalidRequest: a tool is not well said, or the choice names one that is not there.
     """
-    shapes = decode_member(_TOOLS, tools, "tools") if tools is not None else None
+    shapes = decode_noting(_TOOLS, tools, "tools", ignored) if tools is not None else None
     defined = tuple(_decode_tool(shape) for shape in shapes or ())
-    wanted = decode_member(_CHOICE, choice, "tool_choice") if choice is not None else None
+    wanted = decode_noting(_CHOICE, choice, "tool_choice", ignored) if choice is not None else None
     match wanted:
         case None | "auto":
             return defined, AUTO
@@ -70,16 +70,22 @@ def decode_tools(
 
 
 def decode_functions(
-    functions: Raw | None, call: Raw | None
+    functions: Raw | None, call: Raw | None, ignored: dict[str, None]
 ) -> tuple[tuple[ToolDefinition, ...], ToolChoice]:
     """Return the tools and the choice that `functions` and `function_call` stand for.
 
     Raises:
         InvalidRequest: as for `decode_tools`.
     """
-    shapes = decode_member(_FUNCTIONS, functions, "functions") if functions is not None else None
+    shapes = (
+        decode_noting(_FUNCTIONS, functions, "functions", ignored)
+        if functions is not None
+        else None
+    )
     defined = tuple(_decode_function(shape) for shape in shapes or ())
-    wanted = decode_member(_FUNCTION_CALL, call, "function_call") if call is not None else None
+    wanted = (
+        decode_noting(_FUNCTION_CALL, call, "function_call", ignored) if call is not None else None
+    )
     match wanted:
         case None | "auto":
             return defined, AUTO

@@ -57,42 +57,48 @@ class SmallMembers(Struct, frozen=True):
     service_tier: str | None = None
 
 
+class Sent(Struct, frozen=True, forbid_unknown_fields=True):
+    """What callers send; `decode_noting` notes members that have no name here."""
+
+
 # What callers send: the parts of a message's content.
 
 
-class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
+class TextPart(Sent, frozen=True, tag_field="type", tag="text"):
     text: str
 
 
-class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
+class RefusalPart(Sent, frozen=True, tag_field="type", tag="refusal"):
     refusal: str
 
 
-class ImageAddress(Struct, frozen=True):
+class ImageAddress(Sent, frozen=True):
     url: str
     detail: Literal["auto", "low", "high", "original"] | None = None
 
 
-class ImagePart(Struct, frozen=True, tag_field="type", tag="image_url"):
+class ImagePart(Sent, frozen=True, tag_field="type", tag="image_url"):
     image_url: ImageAddress
 
 
-class Sound(Struct, frozen=True):
+class Sound(Sent, frozen=True):
     data: str
     format: Literal["wav", "mp3"]
 
 
-class SoundPart(Struct, frozen=True, tag_field="type", tag="input_audio"):
+class SoundPart(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="input_audio"
+):
     input_audio: Sound
 
 
-class Document(Struct, frozen=True):
+class Document(Sent, frozen=True):
     file_data: str | None = None
     file_id: str | None = None
     filename: str | None = None
 
 
-class DocumentPart(Struct, frozen=True, tag_field="type", tag="file"):
+class DocumentPart(Sent, frozen=True, tag_field="type", tag="file"):
     file: Document
 
 
@@ -103,42 +109,50 @@ AssistantPart: TypeAlias = TextPart | RefusalPart
 # What callers send: messages, told apart by their role.
 
 
-class CalledFunction(Struct, frozen=True):
+class CalledFunction(Sent, frozen=True):
     name: _Name
     arguments: str
 
 
-class FunctionCall(Struct, frozen=True, tag_field="type", tag="function"):
+class FunctionCall(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="function"
+):
     id: Annotated[str, Meta(min_length=1)]
     function: CalledFunction
 
 
-class CalledCustom(Struct, frozen=True):
+class CalledCustom(Sent, frozen=True):
     name: _Name
     input: str
 
 
-class CustomCall(Struct, frozen=True, tag_field="type", tag="custom"):
+class CustomCall(Sent, frozen=True, tag_field="type", tag="custom"):
     id: Annotated[str, Meta(min_length=1)]
     custom: CalledCustom
 
 
-class SystemMessage(Struct, frozen=True, tag_field="role", tag="system"):
+class SystemMessage(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="system"
+):
     content: str | list[TextPart]
     name: str | None = None
 
 
-class DeveloperMessage(Struct, frozen=True, tag_field="role", tag="developer"):
+class DeveloperMessage(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="developer"
+):
     content: str | list[TextPart]
     name: str | None = None
 
 
-class UserMessage(Struct, frozen=True, tag_field="role", tag="user"):
+class UserMessage(Sent, frozen=True, tag_field="role", tag="user"):
     content: str | list[UserPart]
     name: str | None = None
 
 
-class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant"):
+class AssistantMessage(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="assistant"
+):
     content: str | list[AssistantPart] | None = None
     name: str | None = None
     refusal: str | None = None
@@ -149,12 +163,14 @@ class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant"):
     audio: dict[str, Any] | None = None  # Any: refused, whatever stands in it
 
 
-class ToolMessage(Struct, frozen=True, tag_field="role", tag="tool"):
+class ToolMessage(Sent, frozen=True, tag_field="role", tag="tool"):
     content: str | list[TextPart]
     tool_call_id: str
 
 
-class FunctionMessage(Struct, frozen=True, tag_field="role", tag="function"):
+class FunctionMessage(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="role", tag="function"
+):
     name: _Name
     content: str | None = None
 
@@ -172,61 +188,71 @@ ChatMessage: TypeAlias = (
 # What callers send: tools, the choice among them, the form of the answer.
 
 
-class FunctionShape(Struct, frozen=True):
+class FunctionShape(Sent, frozen=True):
     name: _Name
     description: str | None = None
     parameters: dict[str, Any] | None = None  # Any: JSON Schema
     strict: bool | None = None
 
 
-class FunctionToolShape(Struct, frozen=True, tag_field="type", tag="function"):
+class FunctionToolShape(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="function"
+):
     function: FunctionShape
 
 
-class GrammarShape(Struct, frozen=True):
+class GrammarShape(Sent, frozen=True):
     syntax: Literal["lark", "regex"]
     definition: str
 
 
-class TextFormat(Struct, frozen=True, tag_field="type", tag="text"):
+class TextFormat(Sent, frozen=True, tag_field="type", tag="text"):
     pass
 
 
-class GrammarFormat(Struct, frozen=True, tag_field="type", tag="grammar"):
+class GrammarFormat(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="grammar"
+):
     grammar: GrammarShape
 
 
-class CustomShape(Struct, frozen=True):
+class CustomShape(Sent, frozen=True):
     name: _Name
     description: str | None = None
     format: TextFormat | GrammarFormat | None = None
 
 
-class CustomToolShape(Struct, frozen=True, tag_field="type", tag="custom"):
+class CustomToolShape(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="custom"
+):
     custom: CustomShape
 
 
 ToolShape: TypeAlias = FunctionToolShape | CustomToolShape
 
 
-class Named(Struct, frozen=True):
+class Named(Sent, frozen=True):
     name: _Name
 
 
-class NamedFunction(Struct, frozen=True, tag_field="type", tag="function"):
+class NamedFunction(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="function"
+):
     function: Named
 
 
-class NamedCustom(Struct, frozen=True, tag_field="type", tag="custom"):
+class NamedCustom(Sent, frozen=True, tag_field="type", tag="custom"):
     custom: Named
 
 
-class AllowedShape(Struct, frozen=True):
+class AllowedShape(Sent, frozen=True):
     mode: Literal["auto", "required"]
     tools: list[NamedFunction | NamedCustom]
 
 
-class AllowedChoice(Struct, frozen=True, tag_field="type", tag="allowed_tools"):
+class AllowedChoice(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="allowed_tools"
+):
     allowed_tools: AllowedShape
 
 
@@ -236,18 +262,22 @@ Tools: TypeAlias = Annotated[list[ToolShape], Meta(max_length=MAX_TOOLS)] | None
 Functions: TypeAlias = Annotated[list[FunctionShape], Meta(max_length=MAX_TOOLS)] | None
 
 
-class JsonObjectFormat(Struct, frozen=True, tag_field="type", tag="json_object"):
+class JsonObjectFormat(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="json_object"
+):
     pass
 
 
-class SchemaShape(Struct, frozen=True):
+class SchemaShape(Sent, frozen=True):
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     schema: dict[str, Any] | None = None  # Any: JSON Schema
     strict: bool | None = None
     description: str | None = None
 
 
-class JsonSchemaFormat(Struct, frozen=True, tag_field="type", tag="json_schema"):
+class JsonSchemaFormat(
+    Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="json_schema"
+):
     json_schema: SchemaShape
 
 
