@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from ..application.planning import ModelEntry
+from ..application.ports import Exchange
 from ..domain.errors import ModelNotFound
 from .authentication import admit
 from .services import Services
@@ -36,7 +37,10 @@ def model_routes(services: Services) -> list[HTTPRouteHandler]:
 
     def check(request: "Request[Any, Any, State]") -> None:  # Any: user and auth are not used
         headers: Mapping[bytes, bytes] = dict(request.scope["headers"])
-        admit(headers, services.keys, open_access=services.open_access)
+        caller = admit(headers, services.keys, open_access=services.open_access)
+        exchange = request.scope["state"].get("exchange")
+        if isinstance(exchange, Exchange):
+            exchange.tenant, exchange.key_id = caller.tenant, caller.key_id
 
     @get("/v1/models", sync_to_thread=False)
     def list_models(request: "Request[Any, Any, State]") -> ModelList:

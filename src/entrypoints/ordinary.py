@@ -87,7 +87,9 @@ def error_handlers(services: Services) -> ErrorHandlers:
 
     def foreign(request: "Request[Any, Any, State]", error: HTTPException) -> Response[bytes]:
         told = _told(request, error)
-        return answer(request, UNEXPECTED if told is None else describe(told), error.detail)
+        # The log has no other word of what was asked for where no route's template stands for it.
+        detail = told.message if isinstance(told, NotFound) else error.detail
+        return answer(request, UNEXPECTED if told is None else describe(told), detail)
 
     def unexpected(request: "Request[Any, Any, State]", error: Exception) -> Response[bytes]:
         _log.error("unexpected_error", exc_info=error)

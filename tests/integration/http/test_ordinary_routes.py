@@ -101,6 +101,16 @@ def test_paths_become_labels_by_their_template(server: RunningServer, client: ht
     assert paths == ["/v1/models/{model_id}", "unmatched"]
 
 
+def test_the_log_learns_who_asked_and_for_what_was_not_here(
+    server: RunningServer, client: httpx.Client
+) -> None:
+    client.get("/v1/models")
+    client.get("/v1/v1/models")
+    listed, missed = server.observer.exchanges[-2:]
+    assert listed.tenant == "local"
+    assert missed.error_detail == "There is nothing at /v1/v1/models; see GET / for what is here."
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
