@@ -7,6 +7,7 @@ import msgspec
 from ...domain.errors import (
     ContextTooLong,
     ProviderError,
+    ProviderProtocolBroken,
     QuotaExhausted,
     UpstreamAuthFailed,
     UpstreamFailed,
@@ -17,7 +18,8 @@ from ...domain.errors import (
     UpstreamTimeout,
 )
 from ..transport.answers import ErrorReply
-from ..transport.retry_after import retry_after_s
+from ..transport.redact import redact
+from ..transport.retry_after import retry_after_s, seconds_of
 from . import wire
 
 _decode_envelope = msgspec.json.Decoder(wire.ErrorEnvelope).decode
@@ -71,7 +73,12 @@ def _decode(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErr
     if status < 400:
         status = _STATUS_OF_TYPE.get(error.type, 500 if status < 300 else status)
     kind = error.type or error.status
-    message = error.message or f"The upstream answered with status {status}."
+    if 300 <= status < 400:
+        return ProviderProtocolBroken(
+            "The upstream redirects elsewhere; check its base URL.", status=status
+        )
+    said = redact(error.message)
+    message = said or f"The upstream answered with status {status}."
     if status in (408, 504):
         timeout = UpstreamTimeout(message, phase="first_byte")
         timeout.status = status
@@ -133,8 +140,7 @@ def _retry_after_s(headers: Mapping[str, str], error: wire.ErrorBody) -> float |
         return None  # Anthropic's details are an object, and tell no time
     for delay in delays:
         if delay.endswith("s"):
-            try:
-                return float(delay[:-1])
-            except ValueError:
-                continue
+            seconds = seconds_of(delay[:-1])
+            if seconds is not None:
+                return seconds
     return None

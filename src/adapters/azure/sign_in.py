@@ -21,7 +21,7 @@ from azure.identity import (
 from ...application.ports import Clock, Credentials
 from ...domain.errors import UpstreamAuthFailed
 from ...domain.secret import Secret
-from ..openai_chat.redact import redact
+from ..transport.redact import redact
 from ..transport.tokens import CachedToken, Token
 
 _AHEAD_S: Final = 600.0

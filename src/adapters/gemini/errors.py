@@ -7,6 +7,7 @@ import msgspec
 from ...domain.errors import (
     ContextTooLong,
     ProviderError,
+    ProviderProtocolBroken,
     UpstreamAuthFailed,
     UpstreamFailed,
     UpstreamModelNotFound,
@@ -16,7 +17,8 @@ from ...domain.errors import (
     UpstreamTimeout,
 )
 from ..transport.answers import ErrorReply
-from ..transport.retry_after import retry_after_s
+from ..transport.redact import redact
+from ..transport.retry_after import retry_after_s, seconds_of
 from . import wire
 
 _decode_envelope = msgspec.json.Decoder(wire.ErrorEnvelope).decode
@@ -72,7 +74,12 @@ def decode_error_info(error: wire.ErrorInfo) -> ProviderError:
 def _classify(status: int, headers: Mapping[str, str], error: wire.ErrorInfo) -> ProviderError:
     if status < 300:
         status = error.code if error.code >= 400 else _CODE_OF_STATUS.get(error.status, 500)
-    message = error.message or f"The upstream answered with status {status}."
+    if 300 <= status < 400:
+        return ProviderProtocolBroken(
+            "The upstream redirects elsewhere; check its base URL.", status=status
+        )
+    said = redact(error.message)
+    message = said or f"The upstream answered with status {status}."
     if status in (408, 504):
         timeout = UpstreamTimeout(message, phase="first_byte")
         timeout.status = status
@@ -130,8 +137,7 @@ def decode_retry_info(details: msgspec.Raw) -> float | None:
         return None
     for delay in delays:
         if delay.endswith("s"):
-            try:
-                return float(delay[:-1])
-            except ValueError:
-                continue
+            seconds = seconds_of(delay[:-1])
+            if seconds is not None:
+                return seconds
     return None

@@ -15,6 +15,8 @@ import msgspec
 T = TypeVar("T")
 _NOTHING = msgspec.Raw(b"null")
 _MAX_WORD_CHARS = 200
+# Prose is searched for what has no code; what matters stands in its first lines.
+_MAX_MESSAGE_CHARS = 4000
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
 
 
@@ -84,7 +86,7 @@ def read_error(body: bytes) -> Told:
         return _told(envelope, message=text)
     if envelope.detail is not _NOTHING:
         message, param = _detail(envelope.detail)
-        return Told(message, param=param)
+        return Told(message[:_MAX_MESSAGE_CHARS], param=param)
     return _told(envelope)
 
 
@@ -112,7 +114,7 @@ def _told(envelope: _Envelope, *, message: str | None = None) -> Told:
         number = int(code)
     innermost = _read(envelope.innererror, _Coded)
     return Told(
-        message=message or "",
+        message=(message or "")[:_MAX_MESSAGE_CHARS],
         code=_word(code),
         type=_word(_read(envelope.type, str)),
         param=_word(param),

@@ -19,9 +19,9 @@ from ...domain.errors import (
     UpstreamTimeout,
 )
 from ..transport.answers import ErrorReply
+from ..transport.redact import redact
 from ..transport.retry_after import retry_after_s
 from .error_bodies import Told, read_error
-from .redact import redact
 
 _NO_MONEY = frozenset(
     {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}

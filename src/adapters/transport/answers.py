@@ -206,9 +206,16 @@ async def _open(
                 detail=error.detail,
             ) from error
         raise
+    except RecursionError:
+        await reply.aclose()
+        raise _too_deep(client.provider) from None
     except BaseException:
         await reply.aclose()
         raise
+
+
+def _too_deep(provider: str) -> ProviderProtocolBroken:
+    return ProviderProtocolBroken("The upstream's answer nests too deeply.", provider=provider)
 
 
 async def _read_error(reply: HttpReply) -> bytes:
@@ -308,6 +315,9 @@ class StreamAnswer(Answer):
             error.provider = self._client.provider
             await reply.aclose()
             raise
+        except RecursionError:
+            await reply.aclose()
+            raise _too_deep(self._client.provider) from None
         self._began = True
         if type(events[-1]) is ResponseFinished:
             self._finished = True

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from modelmux.adapters.openai_chat.errors import decode_error, says_context_too_long
-from modelmux.adapters.openai_chat.redact import redact
 from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.redact import redact
 from modelmux.domain.errors import (
     ContentBlocked,
     ContextTooLong,

@@ -10,9 +10,11 @@ _KEYS = re.compile(
     r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9._-]+|AIza[A-Za-z0-9_-]{10,})"
 )
 _BEARER = re.compile(r"(?i)\b(bearer\s+)\S+")
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^\s/?#'\"<>)\]]*)[^\s'\"<>)\]]*", re.IGNORECASE)
+# A scheme is short: without a bound, text that never comes to `://` costs its square.
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,15}://([^\s/?#'\"<>)\]]*)[^\s'\"<>)\]]*", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?(?![\w.]*\d)")
 _INNER_SUFFIXES = (".local", ".internal", ".lan", ".svc", ".cluster.local", ".localdomain")
-_TRACE = re.compile(r"Traceback \(most recent call last\)|\n\s+File \"")
+_TRACE = re.compile(r"Traceback \(most recent call last\)|\n[ \t]+File \"")
 _KEY_SHOWN = "[key]"
 _ADDRESS_SHOWN = "[upstream]"
 
@@ -22,14 +24,15 @@ def redact(text: str, hidden: tuple[str, ...] = ()) -> str:
 
     Public addresses stay: upstreams point at their documents.
     """
+    text = text[:_MAX_CHARS]
     trace = _TRACE.search(text)
     if trace is not None:
         text = text[: trace.start()]
-    text = text[:_MAX_CHARS]
     text = _URL.sub(lambda found: _shown(found, hidden), text)
     for word in hidden:
         if word:
             text = text.replace(word, "[hidden]")
+    text = _ADDRESS.sub(_shown_address, text)
     text = _BEARER.sub(rf"\1{_KEY_SHOWN}", _KEYS.sub(_KEY_SHOWN, text))
     return " ".join(text.split())
 
@@ -46,3 +49,10 @@ def _shown(found: re.Match[str], hidden: tuple[str, ...]) -> str:
     except ValueError:
         return found[0]
     return _ADDRESS_SHOWN
+
+
+def _shown_address(found: re.Match[str]) -> str:
+    try:
+        return found[0] if ip_address(found[1]).is_global else _ADDRESS_SHOWN
+    except ValueError:
+        return found[0]
