@@ -4,6 +4,9 @@ from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject, JsonValue
 
 _DEEPEST = 32
+_MOST_VALUES = 2000
+_LONGEST_TEXT = 4000
+_BEYOND = 2**63
 _FORMATS = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T00:00:00Z",
@@ -24,11 +27,27 @@ def sample(schema: JsonObject) -> JsonValue:
     Raises:
         UnsupportedFeature: the schema needs what this cannot make (a pattern, endless recursion).
     """
-    return _sample(schema, schema, 0)
+    try:
+        return _sample(schema, _Root(schema), 0)
+    except ArithmeticError as error:
+        raise UnsupportedFeature(
+            "The demo cannot find a number in such bounds.", param="tools"
+        ) from error
 
 
-def _sample(schema: JsonValue, root: JsonObject, depth: int) -> JsonValue:
-    if depth > _DEEPEST:
+class _Root:
+    """The whole schema, into which references lead, and how many values were made for it."""
+
+    __slots__ = ("made", "schema")
+
+    def __init__(self, schema: JsonObject) -> None:
+        self.schema = schema
+        self.made = 0
+
+
+def _sample(schema: JsonValue, root: _Root, depth: int) -> JsonValue:
+    root.made += 1
+    if depth > _DEEPEST or root.made > _MOST_VALUES:
         raise UnsupportedFeature("The demo cannot fill a schema this deep.", param="tools")
     if not isinstance(schema, dict):
         return "demo"
@@ -50,7 +69,7 @@ def _sample(schema: JsonValue, root: JsonObject, depth: int) -> JsonValue:
     return _typed(schema, root, depth)
 
 
-def _typed(schema: JsonObject, root: JsonObject, depth: int) -> JsonValue:
+def _typed(schema: JsonObject, root: _Root, depth: int) -> JsonValue:
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = kind[0] if kind else None
@@ -73,7 +92,7 @@ def _typed(schema: JsonObject, root: JsonObject, depth: int) -> JsonValue:
             return _text(schema)
 
 
-def _object(schema: JsonObject, root: JsonObject, depth: int) -> JsonObject:
+def _object(schema: JsonObject, root: _Root, depth: int) -> JsonObject:
     properties = schema.get("properties")
     known = properties if isinstance(properties, dict) else {}
     required = schema.get("required")
@@ -86,7 +105,7 @@ def _object(schema: JsonObject, root: JsonObject, depth: int) -> JsonObject:
     return {name: _sample(known.get(name), root, depth + 1) for name in wanted}
 
 
-def _array(schema: JsonObject, root: JsonObject, depth: int) -> list[JsonValue]:
+def _array(schema: JsonObject, root: _Root, depth: int) -> list[JsonValue]:
     first = schema.get("prefixItems")
     fixed = [_sample(item, root, depth + 1) for item in first] if isinstance(first, list) else []
     least = schema.get("minItems")
@@ -113,6 +132,8 @@ def _number(schema: JsonObject, *, whole: bool) -> float:
         value = -(-value // step) * step
         if high is not None and value > high:
             value -= step
+    if not abs(value) < _BEYOND:
+        raise OverflowError
     return value
 
 
@@ -128,19 +149,21 @@ def _text(schema: JsonObject) -> str:
     text = _FORMATS.get(form, "demo") if isinstance(form, str) else "demo"
     least, most = schema.get("minLength"), schema.get("maxLength")
     if isinstance(least, int):
+        if least > _LONGEST_TEXT:
+            raise UnsupportedFeature("The demo makes no text this long.", param="tools")
         text = text.ljust(least, "o")
     return text[:most] if isinstance(most, int) else text
 
 
-def _resolve(reference: str, root: JsonObject) -> JsonValue:
-    found: JsonValue = root
+def _resolve(reference: str, root: _Root) -> JsonValue:
+    found: JsonValue = root.schema
     for step in reference.removeprefix("#").strip("/").split("/"):
         if step and isinstance(found, dict):
             found = found.get(step.replace("~1", "/").replace("~0", "~"))
     return found
 
 
-def _merged(schema: JsonObject, parts: list[JsonValue], root: JsonObject) -> JsonObject:
+def _merged(schema: JsonObject, parts: list[JsonValue], root: _Root) -> JsonObject:
     """Return one schema for all of `allOf`: properties and requirements together."""
     properties: JsonObject = {}
     required: list[JsonValue] = []

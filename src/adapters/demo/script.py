@@ -44,6 +44,7 @@ from ...domain.tools import (
 from .samples import sample
 
 _CHARACTERS_A_TOKEN = 4
+_MOST_PIECES = 1000
 
 
 def perform(content: Generation, *, response_id: str, model: str) -> list[list[StreamEvent]]:
@@ -157,10 +158,11 @@ def _shown(part: Part) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield the words of `text`, each with the space behind it."""
+    """Yield the words of `text`, each with the space behind it; of a long one, many at once."""
     start = 0
+    least = len(text) // _MOST_PIECES
     while start < len(text):
-        space = text.find(" ", start)
+        space = text.find(" ", start + least)
         end = len(text) if space < 0 else space + 1
         yield text[start:end]
         start = end
