@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import ip_address
 
 from ..application.ports import KeyRing
 from ..domain.errors import Forbidden, InvalidKey, MissingKey
 from ..domain.request import Caller
+from .loopback import is_loopback
 
 _LOCAL = Caller("local")
 
@@ -51,23 +51,18 @@ def _key(headers: Mapping[bytes, bytes]) -> str | None:
 
 
 def _check_local(headers: Mapping[bytes, bytes]) -> None:
-    if not _is_loopback(headers.get(b"host", b"")):
+    if not _names_loopback(headers.get(b"host", b"")):
         raise Forbidden(
             "Without keys this gateway answers to loopback names only (localhost, 127.0.0.1). "
             "Create a key to reach it by another name."
         )
     origin = headers.get(b"origin")
-    if origin is not None and not _is_loopback(origin.partition(b"://")[2]):
+    if origin is not None and not _names_loopback(origin.partition(b"://")[2]):
         raise Forbidden("Without keys this gateway does not answer web pages of other sites.")
 
 
 @lru_cache(1024)
-def _is_loopback(host: bytes) -> bool:
+def _names_loopback(host: bytes) -> bool:
     name = host.decode("latin-1")
     name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(name)

@@ -1,15 +1,14 @@
 """The composition root: which object is given which. It only constructs.
 
-Everything is built once and synchronously; what needs an event loop starts in `running`. An
-adapter (with its `wiring_*` module) is imported when the configuration names it, so that nobody
+Everything is built once and synchronously; what needs an event loop is opened in `opening.py`. An
+adapter, with its module in `wiring/`, is imported when the configuration names it, so that nobody
 pays for those they do not use: this is the one module where imports stand inside functions.
 """
 
 import random
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from ipaddress import ip_address, ip_network
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import assert_never
 
@@ -46,8 +45,9 @@ from ..application.ports import (
 )
 from ..application.respond import Respond
 from ..domain.capabilities import Capabilities, CapabilityRule, resolve
-from ..domain.errors import ConfigurationError, StoreError
+from ..domain.errors import ConfigurationError
 from ..domain.secret import Secret
+from .loopback import is_loopback
 from .provider_settings import (
     AzureProvider,
     DemoProvider,
@@ -59,21 +59,21 @@ from .provider_settings import (
 from .services import BodyLog, HttpLimits, Services
 from .settings import IN_MEMORY, KeySettings, LogSettings, MediaSettings, ServerSettings, Settings
 from .settings_file import Loaded
-from .wiring import Adapter, Closing, Store
+from .wiring.parts import Adapter, Closing, Store
 
 
 def preset_names() -> tuple[str, ...]:
     """Return the names of the known services that speak chat completions."""
-    from . import wiring_compatible
+    from .wiring import compatible
 
-    return wiring_compatible.preset_names()
+    return compatible.preset_names()
 
 
 def key_variable(preset: str) -> str:
     """Return the variable in which users of a known service keep its key."""
-    from . import wiring_compatible
+    from .wiring import compatible
 
-    return wiring_compatible.key_variable(preset)
+    return compatible.key_variable(preset)
 
 
 def _adapter(
@@ -81,25 +81,25 @@ def _adapter(
 ) -> Adapter:
     match settings:
         case DemoProvider():
-            from . import wiring_demo
+            from .wiring import demo
 
-            return wiring_demo.build(settings, clock, ids)
+            return demo.build(settings, clock, ids)
         case VertexProvider():
-            from . import wiring_vertex
+            from .wiring import vertex
 
-            return wiring_vertex.build(settings, name, environ, clock)
+            return vertex.build(settings, name, environ, clock)
         case OpenAiCompatProvider():
-            from . import wiring_compatible
+            from .wiring import compatible
 
-            return wiring_compatible.build(settings, name, environ)
+            return compatible.build(settings, name, environ)
         case VllmProvider():
-            from . import wiring_compatible
+            from .wiring import compatible
 
-            return wiring_compatible.build_vllm(settings, name, environ)
+            return compatible.build_vllm(settings, name, environ)
         case AzureProvider():
-            from . import wiring_azure
+            from .wiring import azure
 
-            return wiring_azure.build(settings, name, environ, _entra(settings, clock))
+            return azure.build(settings, name, environ, _entra(settings, clock))
         case _:
             assert_never(settings)
 
@@ -108,14 +108,14 @@ def _entra(settings: AzureProvider, clock: Clock) -> tuple[Credentials, Closing]
     if settings.client_secret is None and settings.identity is None:
         return None
     try:
-        from . import wiring_entra
+        from .wiring import entra
     except ImportError as error:
         raise ConfigurationError(
             "signing in at Microsoft Entra ID needs azure-identity",
             hint='pip install "modelmux[azure]"',
         ) from error
-    entra = wiring_entra.build(settings, clock)
-    return entra, entra.aclose
+    credentials = entra.build(settings, clock)
+    return credentials, credentials.aclose
 
 
 def _adapters(loaded: Loaded, clock: Clock, ids: IdSource) -> dict[str, Adapter]:
@@ -211,9 +211,9 @@ def _store(settings: Settings, clock: Clock) -> Store:
         memory_ring = MemoryKeyRing(configured)
         vault = MemoryProofVault(clock, ProofLimits(ttl_s=kept_s))
         return Store(memory_ring, MemoryKeyRegistry(clock, memory_ring), vault)
-    from . import wiring_sql
+    from .wiring import sql
 
-    return wiring_sql.build(Path(path).expanduser(), configured, clock, kept_s)
+    return sql.build(Path(path).expanduser(), configured, clock, kept_s)
 
 
 def _fetcher(media: MediaSettings) -> PublicMediaFetcher:
@@ -244,14 +244,6 @@ def _observer(
 def redactor() -> Callable[[str], str]:
     """Return what every sink passes its texts through."""
     return redact
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach a server that listens on `host`."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _limits(server: ServerSettings) -> HttpLimits:
@@ -290,52 +282,6 @@ class Container(containers.DeclarativeContainer):
     list_models = providers.Singleton(ListModels, planner)
     check_health = providers.Singleton(CheckHealth, planner, clock)
     limits = providers.Singleton(_limits, settings.server)
-
-
-async def _close_quietly(closings: Iterable[Closing]) -> None:
-    for close in closings:
-        await close()
-
-
-@asynccontextmanager
-async def running(container: Container) -> AsyncGenerator[None]:
-    """Open what needs an event loop; close everything in reverse, upstreams last.
-
-    Raises:
-        ConfigurationError: the store cannot be opened.
-    """
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(container.fetcher().aclose)
-        for adapter in container.adapters().values():
-            stack.push_async_callback(adapter.aclose)
-        await stack.enter_async_context(open_store(container))
-        yield
-
-
-@asynccontextmanager
-async def open_store(container: Container) -> AsyncGenerator[Store]:
-    """Open the store alone.
-
-    Raises:
-        ConfigurationError: it cannot be opened.
-    """
-    store = container.store()
-    loaded = container.loaded()
-    try:
-        for opening in store.opens:
-            await opening()
-    except StoreError as error:
-        await _close_quietly(store.closes)
-        path = ("storage", "path")
-        raise ConfigurationError(
-            f"the store cannot be opened: {error.detail or error.message}",
-            where=loaded.origins.where(path) or "storage.path (its default)",
-            hint=f'set MODELMUX_STORAGE__PATH to a writable file, or to "{IN_MEMORY}"',
-        ) from error
-    try:
-        yield store
-    finally:
-        await _close_quietly(store.closes)
 
 
 def services(container: Container, *, has_keys: bool, body_log: BodyLog | None = None) -> Services:

@@ -9,7 +9,8 @@ import typer
 
 from ...domain.errors import ConfigurationError
 from ...domain.journal import Journal
-from ..container import Container, running
+from ..container import Container
+from ..opening import running
 from .console import ConfigOption, JsonOption, print_result
 from .loading import load
 from .question import ask_once

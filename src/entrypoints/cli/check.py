@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ..container import Container, is_loopback, running
+from ..container import Container
+from ..loopback import is_loopback
+from ..opening import running
 from ..settings_file import Loaded
 from .console import ConfigOption, JsonOption, print_result, say
 from .loading import load

@@ -9,7 +9,8 @@ import typer
 
 from ...application.planning import ModelEntry
 from ...domain.errors import ModelmuxError
-from ..container import Container, running
+from ..container import Container
+from ..opening import running
 from .console import ConfigOption, JsonOption, in_one_line, print_result, print_rows, say
 from .loading import load
 from .question import ask_once

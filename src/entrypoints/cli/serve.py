@@ -13,10 +13,11 @@ import typer
 from ...application.check_health import HealthReport
 from ..app import create_app
 from ..companions import companions_absent
-from ..container import Container, open_store, redactor, running, services
+from ..container import Container, redactor, services
 from ..debug_log import DebugLog
 from ..lifespan import watched_providers
 from ..log import configure_logging
+from ..opening import open_store, running
 from ..server import serve
 from ..services import BodyLog
 from ..settings_file import Loaded

@@ -11,8 +11,8 @@ import sys
 from modelmux.entrypoints.companions import companions_absent
 with companions_absent():
     import modelmux.entrypoints.cli.serve
-    import modelmux.entrypoints.wiring_sql
-    import modelmux.entrypoints.wiring_vertex
+    import modelmux.entrypoints.wiring.sql
+    import modelmux.entrypoints.wiring.vertex
 print(*sys.modules)
 """
 

@@ -2,22 +2,15 @@
 
 from collections.abc import Mapping
 
-from ..adapters.azure.provider import PRESET, AzureOptions, api_key
-from ..adapters.azure.provider import AzureProvider as AzureAdapter
-from ..adapters.openai_compat.probe import OpenAICompatProbe
-from ..adapters.transport.url import Url
-from ..application.ports import Credentials
-from ..domain.errors import ConfigurationError
-from .provider_settings import AzureProvider
-from .wiring import (
-    Adapter,
-    Closing,
-    headers_of,
-    nothing_to_close,
-    own_key,
-    transport_of,
-    uses_deployments,
-)
+from ...adapters.azure.provider import PRESET, AzureOptions, api_key
+from ...adapters.azure.provider import AzureProvider as AzureAdapter
+from ...adapters.openai_compat.probe import OpenAICompatProbe
+from ...adapters.transport.url import Url
+from ...application.ports import Credentials
+from ...domain.errors import ConfigurationError
+from ..provider_settings import AzureProvider
+from .options import headers_of, own_key, transport_of
+from .parts import Adapter, Closing, nothing_to_close
 
 
 def build(
@@ -57,3 +50,10 @@ def build(
         await close_auth()
 
     return Adapter(llm, llm.capabilities, probe=OpenAICompatProbe(llm), aclose=aclose)
+
+
+def uses_deployments(settings: AzureProvider) -> bool:
+    """Return whether Azure is called at the older path; its versions are dates."""
+    if settings.deployments is not None:
+        return settings.deployments
+    return settings.api_version not in (None, "preview", "latest", "v1")

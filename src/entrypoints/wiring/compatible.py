@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping
 
-from ..adapters.openai_compat.auth import StaticKey
-from ..adapters.openai_compat.endpoints import Paths
-from ..adapters.openai_compat.presets import GENERIC, PRESETS
-from ..adapters.openai_compat.probe import OpenAICompatProbe
-from ..adapters.openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
-from ..adapters.transport.url import Url
-from ..adapters.vllm.probe import VllmProbe
-from ..adapters.vllm.provider import PRESET, VllmOptions
-from ..adapters.vllm.provider import VllmProvider as VllmAdapter
-from ..application.ports import Credentials
-from ..domain.errors import ConfigurationError
-from ..domain.secret import Secret
-from .provider_settings import OpenAiCompatProvider, VllmProvider
-from .settings_references import BadReference, expand
-from .wiring import Adapter, headers_of, own_key, transport_of
+from ...adapters.openai_compat.auth import StaticKey
+from ...adapters.openai_compat.endpoints import Paths
+from ...adapters.openai_compat.presets import GENERIC, PRESETS
+from ...adapters.openai_compat.probe import OpenAICompatProbe
+from ...adapters.openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
+from ...adapters.transport.url import Url
+from ...adapters.vllm.probe import VllmProbe
+from ...adapters.vllm.provider import PRESET, VllmOptions
+from ...adapters.vllm.provider import VllmProvider as VllmAdapter
+from ...application.ports import Credentials
+from ...domain.errors import ConfigurationError
+from ...domain.secret import Secret
+from ..provider_settings import OpenAiCompatProvider, VllmProvider
+from ..settings_references import BadReference, expand
+from .options import headers_of, own_key, transport_of
+from .parts import Adapter
 
 
 def preset_names() -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from typing import assert_never
 
-from ..adapters.azure.cloud import CLOUDS
-from ..adapters.azure.sign_in import (
+from ...adapters.azure.cloud import CLOUDS
+from ...adapters.azure.sign_in import (
     AnyIdentity,
     ClientSecret,
     EntraCredentials,
@@ -12,10 +12,10 @@ from ..adapters.azure.sign_in import (
     WorkloadIdentity,
     credential_maker,
 )
-from ..application.ports import Clock
-from ..domain.secret import Secret
-from .provider_settings import AzureProvider
-from .wiring import uses_deployments
+from ...application.ports import Clock
+from ...domain.secret import Secret
+from ..provider_settings import AzureProvider
+from .azure import uses_deployments
 
 
 def build(settings: AzureProvider, clock: Clock) -> EntraCredentials:

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..adapters.memory.proof_vault import MemoryProofVault
-from ..adapters.sql.database import Database
-from ..adapters.sql.keys import SqlKeyRegistry, SqlKeyRing
-from ..adapters.sql.proof_sweeper import RowLimits
-from ..adapters.sql.proofs import SqlProofVault
-from ..application.keys import HeldKey
-from ..application.ports import Clock
-from .wiring import Store
+from ...adapters.memory.proof_vault import MemoryProofVault
+from ...adapters.sql.database import Database
+from ...adapters.sql.keys import SqlKeyRegistry, SqlKeyRing
+from ...adapters.sql.proof_sweeper import RowLimits
+from ...adapters.sql.proofs import SqlProofVault
+from ...application.keys import HeldKey
+from ...application.ports import Clock
+from .parts import Store
 
 
 def build(path: Path, configured: Iterable[HeldKey], clock: Clock, proofs_kept_s: float) -> Store:

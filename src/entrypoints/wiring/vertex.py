@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from ..adapters.vertex.auth import SignInOptions
-from ..adapters.vertex.options import VertexOptions
-from ..adapters.vertex.provider import VertexProvider as VertexAdapter
-from ..application.ports import Clock
-from .provider_settings import VertexProvider
-from .wiring import Adapter, headers_of, transport_of
+from ...adapters.vertex.auth import SignInOptions
+from ...adapters.vertex.options import VertexOptions
+from ...adapters.vertex.provider import VertexProvider as VertexAdapter
+from ...application.ports import Clock
+from ..provider_settings import VertexProvider
+from .options import headers_of, transport_of
+from .parts import Adapter
 
 
 def build(settings: VertexProvider, name: str, environ: Mapping[str, str], clock: Clock) -> Adapter:

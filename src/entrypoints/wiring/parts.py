@@ -1,0 +1,42 @@
+"""What the modules here give to the container."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ...application.planning import accepts_any
+from ...application.ports import KeyRegistry, KeyRing, LlmProvider, ProofVault, UpstreamProbe
+from ...domain.capabilities import Capabilities
+
+Closing: TypeAlias = Callable[[], Awaitable[None]]
+
+
+async def nothing_to_close() -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A provider as its package gives it, before filters.
+
+    `models` are those it always has. Each of `explains` says in a sentence what was found where for
+    it, and why; it may ask the network, and raise what was wrong.
+    """
+
+    llm: LlmProvider
+    capabilities: Callable[[str], Capabilities]
+    accepts: Callable[[str], bool] = accepts_any
+    probe: UpstreamProbe | None = None
+    models: tuple[str, ...] = ()
+    aclose: Closing = nothing_to_close
+    explains: tuple[Callable[[], Awaitable[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What is kept; `opens` and `closes` are in the order to be called."""
+
+    ring: KeyRing
+    registry: KeyRegistry
+    vault: ProofVault
+    opens: tuple[Closing, ...] = ()
+    closes: tuple[Closing, ...] = ()
