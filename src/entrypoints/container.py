@@ -20,7 +20,6 @@ from ..adapters.memory.proof_vault import MemoryProofVault, ProofLimits
 from ..adapters.observability.line_writer import LineWriter
 from ..adapters.observability.metrics import PrometheusObserver
 from ..adapters.observability.observer_group import ObserverGroup
-from ..adapters.observability.redaction import redact
 from ..adapters.observability.request_log import RequestLog
 from ..adapters.system.clock import SystemClock
 from ..adapters.system.ids import RandomIds
@@ -46,6 +45,7 @@ from ..application.ports import (
 from ..application.respond import Respond
 from ..domain.capabilities import Capabilities, CapabilityRule, resolve
 from ..domain.errors import ConfigurationError
+from ..domain.redaction import redact
 from ..domain.secret import Secret
 from .loopback import is_loopback
 from .provider_settings import (
@@ -239,11 +239,6 @@ def _observer(
     return ObserverGroup(
         (metrics, RequestLog(writer.write, redact, pretty=pretty, level=log.level))
     )
-
-
-def redactor() -> Callable[[str], str]:
-    """Return what every sink passes its texts through."""
-    return redact
 
 
 def _limits(server: ServerSettings) -> HttpLimits:

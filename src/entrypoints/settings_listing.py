@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 import msgspec
 
-from ..adapters.observability.redaction import redact
+from ..domain.redaction import redact
 from ..domain.secret import Secret
 from .raw_tables import Raw, is_list, is_table
 from .settings_file import Loaded

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+import yaml
 
 from modelmux.adapters.openai_compat.presets import PRESETS
 from modelmux.domain.errors import (

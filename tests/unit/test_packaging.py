@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+import yaml
 
 from modelmux.adapters.openai_compat.presets import PRESETS
 from modelmux.entrypoints.cli.main import VERBS

@@ -18,8 +18,8 @@ from ...domain.errors import (
     UpstreamTimeout,
 )
 from ..transport.answers import ErrorReply
-from ..transport.redact import redact
 from ..transport.retry_after import retry_after_s, seconds_of
+from ..transport.upstream_words import presentable
 from . import wire
 
 _decode_envelope = msgspec.json.Decoder(wire.ErrorEnvelope).decode
@@ -77,7 +77,7 @@ def _decode(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErr
         return ProviderProtocolBroken(
             "The upstream redirects elsewhere; check its base URL.", status=status
         )
-    said = redact(error.message)
+    said = presentable(error.message)
     message = said or f"The upstream answered with status {status}."
     if status in (408, 504):
         timeout = UpstreamTimeout(message, phase="first_byte")

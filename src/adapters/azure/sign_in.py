@@ -21,8 +21,8 @@ from azure.identity import (
 from ...application.ports import Clock, Credentials
 from ...domain.errors import UpstreamAuthFailed
 from ...domain.secret import Secret
-from ..transport.redact import redact
 from ..transport.tokens import CachedToken, Token
+from ..transport.upstream_words import presentable
 
 _AHEAD_S: Final = 600.0
 
@@ -83,7 +83,7 @@ class EntraCredentials(Credentials):
         except (AzureError, ValueError) as error:
             raise UpstreamAuthFailed(
                 "The gateway could not sign in at Microsoft Entra ID.",
-                detail=redact(str(error)),
+                detail=presentable(str(error)),
             ) from error
         return Token(found.token, float(found.expires_on))
 

@@ -19,8 +19,8 @@ from ...domain.errors import (
     UpstreamTimeout,
 )
 from ..transport.answers import ErrorReply
-from ..transport.redact import redact
 from ..transport.retry_after import retry_after_s
+from ..transport.upstream_words import presentable
 from .error_bodies import Told, read_error
 
 _NO_MONEY = frozenset(
@@ -66,7 +66,7 @@ def decode_error(reply: ErrorReply, *, hidden: tuple[str, ...] = ()) -> Provider
         return ProviderProtocolBroken(
             "The upstream redirects elsewhere; check its base URL.",
             status=status,
-            detail=redact(f"location: {reply.headers.get('location', '')}", hidden),
+            detail=presentable(f"location: {reply.headers.get('location', '')}", hidden),
         )
     return _classify(status, told, reply.headers, hidden)
 
@@ -99,7 +99,7 @@ _PROSE_NO_MODEL = re.compile(
 def _classify(
     status: int, told: Told, headers: Mapping[str, str], hidden: tuple[str, ...]
 ) -> ProviderError:
-    said = redact(told.message, hidden)
+    said = presentable(told.message, hidden)
     detail = _detail(status, told, headers, hidden)
     if status in (408, 504):
         late = UpstreamTimeout(said or "The upstream ran out of time.", phase="first_byte")
@@ -163,5 +163,5 @@ def _detail(status: int, told: Told, headers: Mapping[str, str], hidden: tuple[s
     """Return what helps to find the call in the upstream's own logs."""
     named = [f"{name} {headers[name][:100]}" for name in _TRACKING_HEADERS if name in headers]
     facts = ", ".join((f"status {status}", *named))
-    said = redact(told.message, hidden)[:500]
+    said = presentable(told.message, hidden)[:500]
     return f"{facts}: {said}" if said else facts

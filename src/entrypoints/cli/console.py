@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from ...adapters.observability.redaction import redact
 from ...domain.errors import ConfigurationError, ModelmuxError
+from ...domain.redaction import redact
 
 ConfigOption: TypeAlias = Annotated[
     Path | None, typer.Option("--config", "-c", help="The configuration file.", show_default=False)

@@ -11,9 +11,10 @@ import structlog
 import typer
 
 from ...application.check_health import HealthReport
+from ...domain.redaction import redact
 from ..app import create_app
 from ..companions import companions_absent
-from ..container import Container, redactor, services
+from ..container import Container, services
 from ..debug_log import DebugLog
 from ..lifespan import watched_providers
 from ..log import configure_logging
@@ -56,7 +57,7 @@ def run(
     loaded = load(config, {path: word for path, word in words.items() if word[1] is not None})
     log = loaded.settings.log
     pretty = log.format == "pretty" or (log.format == "auto" and sys.stderr.isatty())
-    configure_logging(level=log.level, redact=redactor(), pretty=pretty)
+    configure_logging(level=log.level, redact=redact, pretty=pretty)
     if log.level != "debug":
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # start and end are told here
     Service(loaded, pretty).run()
@@ -109,7 +110,7 @@ class Service:
         if self._loaded.settings.log.level != "debug":
             return None
         emit = structlog.get_logger("bodies").debug
-        bodies = DebugLog(enabled=True, redact=redactor(), emit=emit)
+        bodies = DebugLog(enabled=True, redact=redact, emit=emit)
 
         def write(what: str, request_id: str, data: bytes) -> None:
             bodies.log_body(request_id, "request" if what == "request" else "response", data)

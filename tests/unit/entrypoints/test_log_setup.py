@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from modelmux.adapters.observability.redaction import redact
+from modelmux.domain.redaction import redact
 from modelmux.entrypoints.debug_log import MAX_BODY_BYTES, DebugLog
 from modelmux.entrypoints.log import configure_logging
 

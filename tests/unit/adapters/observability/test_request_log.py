@@ -6,10 +6,10 @@ import pytest
 
 from modelmux.adapters.memory.observer import RecordingObserver
 from modelmux.adapters.observability.observer_group import ObserverGroup
-from modelmux.adapters.observability.redaction import redact
 from modelmux.adapters.observability.request_log import RequestLog
 from modelmux.application.ports import Exchange, Observer
 from modelmux.domain.errors import UpstreamRateLimited
+from modelmux.domain.redaction import redact
 from tests.contracts.observer import ObserverContract, finished, refused, request
 
 

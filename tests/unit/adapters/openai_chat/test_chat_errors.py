@@ -4,7 +4,7 @@ import pytest
 
 from modelmux.adapters.openai_chat.errors import decode_error, says_context_too_long
 from modelmux.adapters.transport.answers import ErrorReply
-from modelmux.adapters.transport.redact import redact
+from modelmux.adapters.transport.upstream_words import presentable
 from modelmux.domain.errors import (
     ContentBlocked,
     ContextTooLong,
@@ -221,8 +221,8 @@ def test_other_prose_is_not(message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("key sk-proj-abc123def456 is bad", "key [key] is bad"),
-        ("Bearer abc.def is bad", "Bearer [key] is bad"),
+        ("key sk-proj-abc123def456 is bad", "key sk-[redacted] is bad"),
+        ("Bearer abc.def is bad", "Bearer [redacted] is bad"),
         ("ask http://10.0.0.7:8000/v1/chat now", "ask [upstream] now"),
         ("ask http://vllm:8000/v1", "ask [upstream]"),
         ("ask https://llm.corp.internal/v1", "ask [upstream]"),
@@ -233,7 +233,7 @@ def test_other_prose_is_not(message: str) -> None:
     ],
 )
 def test_keys_inner_addresses_and_traces_are_taken_out(text: str, shown: str) -> None:
-    assert redact(text, ("my.host.example",)) == shown
+    assert presentable(text, ("my.host.example",)) == shown
 
 
 def test_a_message_is_bounded() -> None:

@@ -1,25 +1,26 @@
-"""Takes out of an upstream's words what callers must not learn: keys, inner addresses, traces."""
+"""Takes out of an upstream's words what callers must not learn: keys, inner addresses, traces.
+
+Beyond the secrets that no log may hold either: a log may say where the upstream is.
+"""
 
 import re
 from ipaddress import ip_address
 
+from ...domain.redaction import REDACTED, redact
+
 _MAX_CHARS = 2000
-# `sk-...` and its kin, echoed by servers that do not know a key; bearer tokens; JWTs.
-_KEYS = re.compile(
-    r"\b(?:(?:sk|pk|rk|gsk|xai|hf|fw|nvapi|key|tgp|csk)[-_][A-Za-z0-9*._-]{6,}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9._-]+|AIza[A-Za-z0-9_-]{10,})"
-)
+# Short or unusual keys too, as servers echo them that do not know one; a log would lose too much.
+_ECHOED = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf|fw|nvapi|key|tgp|csk)[-_][A-Za-z0-9*._-]{6,}")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)\S+")
 # A scheme is short: without a bound, text that never comes to `://` costs its square.
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,15}://([^\s/?#'\"<>)\]]*)[^\s'\"<>)\]]*", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?::\d{1,5})?(?![\w.]*\d)")
 _INNER_SUFFIXES = (".local", ".internal", ".lan", ".svc", ".cluster.local", ".localdomain")
 _TRACE = re.compile(r"Traceback \(most recent call last\)|\n[ \t]+File \"")
-_KEY_SHOWN = "[key]"
 _ADDRESS_SHOWN = "[upstream]"
 
 
-def redact(text: str, hidden: tuple[str, ...] = ()) -> str:
+def presentable(text: str, hidden: tuple[str, ...] = ()) -> str:
     """Return `text` bounded, without keys, without the words of `hidden` and inner addresses.
 
     Public addresses stay: upstreams point at their documents.
@@ -33,7 +34,7 @@ def redact(text: str, hidden: tuple[str, ...] = ()) -> str:
         if word:
             text = text.replace(word, "[hidden]")
     text = _ADDRESS.sub(_shown_address, text)
-    text = _BEARER.sub(rf"\1{_KEY_SHOWN}", _KEYS.sub(_KEY_SHOWN, text))
+    text = _BEARER.sub(rf"\1{REDACTED}", _ECHOED.sub(REDACTED, redact(text)))
     return " ".join(text.split())
 
 

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from modelmux.adapters.observability.redaction import redact
+from modelmux.domain.redaction import redact
 
 LONG = "notSecret0123456789abcdefABCDEF"
 
@@ -12,6 +12,8 @@ LONG = "notSecret0123456789abcdefABCDEF"
     [
         (f"key mmx_a1b2c3_{LONG} used", "key mmx_a1b2c3_[redacted] used"),
         (f"Incorrect API key: sk-proj-{LONG}.", "Incorrect API key: sk-[redacted]."),
+        ("used sk-ab****yz01, failed", "used sk-[redacted], failed"),
+        (f"used nvapi-{LONG}, failed", "used nvapi-[redacted], failed"),
         (f"used sk-{LONG}, failed", "used sk-[redacted], failed"),
         (f"Authorization: Bearer {LONG}", "Authorization: Bearer [redacted]"),
         (f"authorization: Basic {LONG}==\r\nhost: x", "authorization: Basic [redacted]\r\nhost: x"),
@@ -46,7 +48,7 @@ def test_secrets_are_taken_out_and_the_rest_stays(text: str, clean: str) -> None
         '{"max_tokens": 5, "total_tokens": 7, "key": "a", "required": ["password", "user"]}',
         "the basic idea is that tokens are counted; task-oriented risk-averse people",
         "https://example.com/v1/chat/completions?alt=sse#part",
-        "mmx_ and sk- alone, a Bearer of news",
+        "mmx_ and sk- alone, a Bearer of news; fw_version, csk-key",
         "",
     ],
 )

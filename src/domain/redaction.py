@@ -1,4 +1,4 @@
-"""The one redactor, through which every sink passes what may hold a secret.
+"""The one redactor of secrets, through which every sink passes what may hold one.
 
 It works on text, whoever wrote it: headers, JSON (also inside a JSON string), URLs, tracebacks.
 What is not secret stays readable: `mmx_<id>_[redacted]`. A pattern starts only where none of its
@@ -66,7 +66,13 @@ _RULES = (
     ),
     _Rule(
         ("sk-", "pk-", "rk-", "gsk_", "hf_", "xai-", "ghp_", "r8_"),
-        re.compile(rf"{_START}((?:sk|pk|rk|xai)-|(?:gsk|hf|ghp|r8)_)[\w-]{{8,}}+"),
+        # Some servers mask a key they tell of: `sk-ab***yz`.
+        re.compile(rf"{_START}((?:sk|pk|rk|xai)-|(?:gsk|hf|ghp|r8)_)[\w*-]{{8,}}+"),
+        rf"\1{REDACTED}",
+    ),
+    _Rule(
+        ("nvapi-", "csk-", "fw_", "tgp_"),
+        re.compile(rf"{_START}((?:nvapi|csk)-|(?:fw|tgp)_)[\w*-]{{16,}}+"),
         rf"\1{REDACTED}",
     ),
     _Rule(("aiza",), re.compile(rf"{_START}AIza[\w-]{{10,}}+"), f"AIza{REDACTED}"),
