@@ -21,6 +21,7 @@ from ...domain.errors import (
 from .settings import TransportSettings
 
 _BUFFER_BYTES = 256 * 1024
+_FAREWELLS = (b"HTTP/1.1 408", b"HTTP/1.0 408")
 
 
 class State(IntEnum):
@@ -35,7 +36,10 @@ IDLE, HEAD, BODY, COMPLETE, CLOSED = State
 
 
 class Incoming(asyncio.Protocol):
-    """The callbacks of transport and parser. Everything after the end of a reply is refused."""
+    """The callbacks of transport and parser. Everything after the end of a reply is refused.
+
+    `unasked` says that there was something: this upstream answers what nobody asked.
+    """
 
     __slots__ = (
         "_bodiless",
@@ -59,11 +63,13 @@ class Incoming(asyncio.Protocol):
         "_waiter",
         "headers",
         "status",
+        "unasked",
     )
 
     def __init__(self, settings: TransportSettings, loop: asyncio.AbstractEventLoop) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.unasked = False
         self._settings = settings
         self._loop = loop
         self._transport: asyncio.Transport | None = None
@@ -100,6 +106,9 @@ class Incoming(asyncio.Protocol):
         if state is IDLE or state is COMPLETE:
             # Nobody asked: whatever this is, it must not meet the next caller.
             self._reusable = False
+            # Some servers tell an idle connection that its time is over: that is no answer.
+            if not data.startswith(_FAREWELLS):
+                self.unasked = True
             if state is IDLE:
                 self.close()
             return
@@ -139,6 +148,7 @@ class Incoming(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._state is not HEAD:
             self._reusable = False
+            self.unasked = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_bytes += len(name) + len(value)
@@ -239,6 +249,7 @@ class Incoming(asyncio.Protocol):
         """Refuse what came. A reply that is whole already stays whole; its connection ends."""
         if self._state is COMPLETE:
             self._reusable = False
+            self.unasked = True
         elif self._state is not CLOSED:
             self._fail(ProviderProtocolBroken(message, detail=detail))
 

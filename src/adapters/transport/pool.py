@@ -10,12 +10,17 @@ from .settings import TransportSettings
 from .url import Url
 
 _CLOSE_S = 1.0
+_DISTRUST_S = 30.0
 
 
 class Origin:
-    """One address: how its requests begin, and its idle connections, the last used at the end."""
+    """One address: how its requests begin, and its idle connections, the last used at the end.
 
-    __slots__ = ("idle", "own_headers", "proxy", "target_prefix", "url")
+    An answer that nobody asked for may come a moment too late to be told from the next one. So
+    where one was met, each call gets a connection of its own until `distrusted_until`.
+    """
+
+    __slots__ = ("distrusted_until", "idle", "own_headers", "proxy", "target_prefix", "url")
 
     def __init__(self, url: Url, proxy: Proxy | None) -> None:
         self.url = url
@@ -31,6 +36,7 @@ class Origin:
             if proxy.authorization is not None:
                 self.own_headers += f"proxy-authorization: {proxy.authorization}\r\n"
         self.idle: list[Connection] = []
+        self.distrusted_until = 0.0
 
 
 class Pool:
@@ -104,7 +110,7 @@ class Pool:
         await asyncio.wait([self._emptied], timeout=_CLOSE_S)
 
     def _put(self, origin: Origin, connection: Connection) -> None:
-        if self._settings.keep_alive_s <= 0:
+        if self._settings.keep_alive_s <= 0 or connection.idle_since < origin.distrusted_until:
             connection.close()
             return
         origin.idle.append(connection)
@@ -114,6 +120,11 @@ class Pool:
 
     def _lost(self, origin: Origin, connection: Connection) -> None:
         self._open.discard(connection)
+        if connection.unasked:
+            origin.distrusted_until = asyncio.get_running_loop().time() + _DISTRUST_S
+            for idle in tuple(origin.idle):
+                idle.close()
+            origin.idle.clear()
         # Only an idle connection is in the list, and few are lost while idle.
         if connection in origin.idle:
             origin.idle.remove(connection)
