@@ -11,7 +11,7 @@ from ..domain.request import GenerationRequest
 from .filters.answer import WrappedAnswer
 from .filters.failover import Failover
 from .planning import Planner
-from .ports import Answer, Clock, LlmProvider
+from .ports import Answer, LlmProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,6 @@ class Respond(LlmProvider):
     """Plans, opens the first target that answers, and settles the journal at the end."""
 
     planner: Planner
-    clock: Clock
 
     async def open(self, request: GenerationRequest) -> Answer:
         """Start the answer to a request whose model is the name the client used.
@@ -38,7 +37,6 @@ class Respond(LlmProvider):
             journal.outcome = "cancelled"
             raise
         journal.outcome = "cancelled"  # until its end is seen
-        journal.first_event_at = self.clock.monotonic()
         return _SettlingAnswer(answer, journal)
 
 

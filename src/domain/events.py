@@ -5,7 +5,6 @@ Laws: `ResponseStarted` first and `ResponseFinished` last, each once; an index i
 quietly. `choice` counts alternative answers to one request (`n`); most have one, number 0.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -130,4 +129,3 @@ StreamEvent: TypeAlias = (
     | RelayedBytes
     | ResponseFinished
 )
-Events: TypeAlias = Sequence[StreamEvent]

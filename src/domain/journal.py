@@ -13,7 +13,7 @@ class Journal:
     `provider`, `model` (the upstream's name), `relayed` and `adjustments` are those of the last
     attempt: a failover starts them anew. `told` are the adjustments the caller is told of, which
     a quiet route keeps empty. `outcome` is `finished`, `cut`, `cancelled` or `failed` once the
-    answer is closed; `first_event_at` is the clock's monotonic time.
+    answer is closed.
     """
 
     provider: str = ""
@@ -24,5 +24,4 @@ class Journal:
     told: list[Adjustment] = field(default_factory=list[Adjustment])
     reasons: tuple[FinishReason, ...] = ()
     usage: Usage | None = None
-    first_event_at: float | None = None
     outcome: str = ""

@@ -273,7 +273,7 @@ class Container(containers.DeclarativeContainer):
         _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher
     )
     planner = providers.Singleton(_planner, settings, entries)
-    respond = providers.Singleton(Respond, planner, clock)
+    respond = providers.Singleton(Respond, planner)
     list_models = providers.Singleton(ListModels, planner)
     check_health = providers.Singleton(CheckHealth, planner, clock)
     limits = providers.Singleton(_limits, settings.server)

@@ -48,7 +48,6 @@ def finished() -> Exchange:
             told=[Adjustment("temperature", "dropped", "the model does not take it")],
             reasons=(FinishReason.STOP,),
             usage=Usage(100, 20, 60, 5, 7),
-            first_event_at=1.0,
             outcome="finished",
         ),
     )

@@ -15,7 +15,7 @@ from ...domain.redaction import redact
 from ..app import create_app
 from ..companions import companions_absent
 from ..container import Container, services
-from ..debug_log import DebugLog
+from ..debug_log import debug_log
 from ..lifespan import watched_providers
 from ..log import configure_logging
 from ..opening import open_store, running
@@ -109,13 +109,7 @@ class Service:
     def _body_log(self) -> BodyLog | None:
         if self._loaded.settings.log.level != "debug":
             return None
-        emit = structlog.get_logger("bodies").debug
-        bodies = DebugLog(enabled=True, redact=redact, emit=emit)
-
-        def write(what: str, request_id: str, data: bytes) -> None:
-            bodies.log_body(request_id, "request" if what == "request" else "response", data)
-
-        return write
+        return debug_log(redact, structlog.get_logger("bodies").debug)
 
     def _tell_ready(self, host: str, port: int) -> None:
         planner = self._container.planner()

@@ -45,7 +45,7 @@ class House:
             [entry("a", self._filtered("a", first)), entry("b", self._filtered("b", second))],
             [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))],
         )
-        self.respond = Respond(planner, self.clock)
+        self.respond = Respond(planner)
 
     def _filtered(self, name: str, adapter: LlmProvider) -> LlmProvider:
         metered = Metering(adapter, name, self.clock, self.observer)
@@ -151,7 +151,7 @@ async def test_failed_calls_leave_no_circles_behind() -> None:
     routes = [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))]
     clock = LeapingClock()
     retrying = Retrying(Down(), clock, lambda: 1.0)
-    respond = Respond(Planner([entry("a", retrying), entry("b", retrying)], routes), clock)
+    respond = Respond(Planner([entry("a", retrying), entry("b", retrying)], routes))
     gc.collect()
     gc.disable()
     try:

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from modelmux.domain.redaction import redact
-from modelmux.entrypoints.debug_log import MAX_BODY_BYTES, DebugLog
+from modelmux.entrypoints.debug_log import MAX_BODY_BYTES, debug_log
 from modelmux.entrypoints.log import configure_logging
 
 
@@ -95,24 +95,12 @@ def test_bodies_are_logged_redacted_and_bounded() -> None:
     def emit(event: str, **fields: object) -> None:
         told.append((event, fields))
 
-    log = DebugLog(enabled=True, redact=redact, emit=emit)
+    log_body = debug_log(redact, emit)
     body = b'{"api_key": "notsecretnotsecret"}\xff' + b"x" * MAX_BODY_BYTES
-    log.log_body("req_1", "request", body)
+    log_body("request", "req_1", body)
     ((event, fields),) = told
     assert event == "body"
-    assert (fields["request_id"], fields["direction"]) == ("req_1", "request")
+    assert (fields["request_id"], fields["what"]) == ("req_1", "request")
     assert (fields["size"], fields["truncated"]) == (len(body), True)
     assert "notsecret" not in fields["body"]
     assert len(fields["body"]) <= MAX_BODY_BYTES
-
-
-def test_no_body_is_logged_while_it_is_off() -> None:
-    told: list[str] = []
-
-    def emit(event: str, **_fields: object) -> None:
-        told.append(event)
-
-    log = DebugLog(enabled=False, redact=redact, emit=emit)
-    assert not log.enabled
-    log.log_body("req_1", "request", b"{}")
-    assert told == []
