@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from modelmux.adapters.azure.provider import AzureOptions, AzureProvider, api_key
+from modelmux.adapters.memory.credentials import MemoryCredentials
 from modelmux.adapters.openai_compat.probe import OpenAICompatProbe
 from modelmux.adapters.transport.url import Url
-from modelmux.application.ports import Credentials
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.errors import ContentBlocked, UpstreamAuthFailed, UpstreamModelNotFound
 from modelmux.domain.events import FinishReason, ResponseFinished, TextDelta
@@ -18,11 +18,6 @@ from tests.support.clients import QUICK
 from tests.support.fake_openai import KEY, FakeOpenAI, fake_openai
 from tests.support.openai_replay import relayed
 from tests.support.raw_server import RawPeer, raw_server, response
-
-
-class BearerToken(Credentials):
-    async def header(self) -> tuple[str, str]:
-        return "authorization", "Bearer entra-token"
 
 
 def azure(upstream: FakeOpenAI, **changes: object) -> AzureProvider:
@@ -109,7 +104,7 @@ async def test_each_dialect_has_its_path(
 
 async def test_a_token_of_entra_signs_in(upstream: FakeOpenAI) -> None:
     upstream.tokens = {"entra-token"}
-    provider = azure(upstream, auth=BearerToken())
+    provider = azure(upstream, auth=MemoryCredentials(("authorization", "Bearer entra-token")))
     await read_all(provider, translated("plain"))
     await provider.aclose()
     headers = upstream.requests[-1].headers

@@ -8,7 +8,6 @@ from modelmux.adapters.openai_compat.auth import StaticKey
 from modelmux.adapters.openai_compat.endpoints import Paths
 from modelmux.adapters.openai_compat.preset import Preset
 from modelmux.adapters.openai_compat.presets import DEEPSEEK, GENERIC, MISTRAL, OLLAMA, OPENAI
-from modelmux.adapters.openai_compat.probe import OpenAICompatProbe
 from modelmux.adapters.openai_compat.provider import OpenAICompatProvider
 from modelmux.domain.adjustments import Adjustment, Policy
 from modelmux.domain.conversation import (
@@ -384,39 +383,6 @@ async def test_answers_that_end_well_share_a_connection(upstream: FakeOpenAI) ->
     await provider.aclose()
     assert upstream.server is not None
     assert upstream.server.connections == 1
-
-
-async def test_the_probe_lists_models(upstream: FakeOpenAI) -> None:
-    provider = compat_provider(upstream)
-    report = await OpenAICompatProbe(provider).probe()
-    await provider.aclose()
-    assert report.healthy
-    assert report.models == ("plain", "org/plain")
-    assert report.detail == "GET /v1/models lists 2 models"
-
-
-async def test_the_probe_tells_what_is_wrong(upstream: FakeOpenAI) -> None:
-    wrong = compat_provider(upstream, auth=StaticKey(Secret("wrong-key-not-secret")))
-    report = await OpenAICompatProbe(wrong).probe()
-    assert not report.healthy
-    assert "credentials" in report.detail
-    await wrong.aclose()
-
-    without = compat_provider(upstream, paths=Paths(models="/nothing"))
-    report = await OpenAICompatProbe(without).probe()
-    assert report.healthy
-    assert "404" in report.detail
-    await without.aclose()
-
-
-async def test_the_probe_of_nobody_is_a_report() -> None:
-    async with fake_openai() as upstream:
-        provider = compat_provider(upstream)
-    report = await OpenAICompatProbe(provider).probe()
-    await provider.aclose()
-    assert not report.healthy
-    assert report.detail == "The upstream cannot be reached."
-    assert "ConnectionRefusedError" in report.private
 
 
 def test_capabilities_follow_the_models_name() -> None:

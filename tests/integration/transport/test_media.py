@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from modelmux.adapters.transport.media import PublicMediaFetcher, image_type, is_public
+from modelmux.adapters.transport.url import Url
 from modelmux.domain.errors import InvalidRequest
+from tests.contracts.media_fetcher import Fetching, MediaFetcherContract
+from tests.support.images import image_server
 from tests.support.raw_server import (
     STREAM_HEAD,
     RawPeer,
@@ -54,6 +57,15 @@ async def refused(fetcher: PublicMediaFetcher, url: str) -> str:
     with pytest.raises(InvalidRequest) as caught:
         await fetcher.fetch_image(url)
     return caught.value.message
+
+
+class TestContract(MediaFetcherContract):
+    @pytest.fixture
+    async def fetching(self) -> AsyncGenerator[Fetching, None]:
+        with image_server() as picture:
+            port = Url.parse(picture).port
+            async with fetcher_for(port) as fetcher:
+                yield Fetching(fetcher, picture, f"http://nobody.invalid:{port}/nothing.png")
 
 
 async def test_an_image_is_fetched_and_its_type_is_read_from_its_bytes() -> None:

@@ -13,6 +13,7 @@ from modelmux.adapters.transport.settings import TransportSettings
 from modelmux.adapters.vertex.auth import SignInOptions
 from modelmux.adapters.vertex.options import VertexOptions
 from modelmux.adapters.vertex.provider import VertexProvider
+from modelmux.application.ports import UpstreamProbe
 from modelmux.domain.capabilities import ImageInput
 from modelmux.domain.conversation import FileReference, Message, Role, Vendor
 from modelmux.domain.errors import (
@@ -23,6 +24,7 @@ from modelmux.domain.errors import (
     UpstreamModelNotFound,
 )
 from modelmux.domain.request import GenerationRequest
+from tests.contracts.upstream_probe import UpstreamProbeContract
 from tests.support.asking import asking, content_of, drain, text_of
 from tests.support.fake_google import FakeGoogle, Planned, fake_google
 from tests.support.raw_server import RawPeer, RawServer, raw_server, response
@@ -270,6 +272,19 @@ async def test_it_tells_what_it_found_without_calling_a_model(google: FakeGoogle
         assert location.project.source == location.region.source == "the metadata server"
         assert await provider.credentials() == "the metadata server"
         assert server.requests == []
+
+
+class TestProbe(UpstreamProbeContract):
+    @pytest.fixture
+    async def well(self, google: FakeGoogle) -> AsyncGenerator[UpstreamProbe]:
+        async with vertex(google, response(b'{"input_tokens": 8}')) as (provider, _):
+            yield provider.probe((CLAUDE,))
+
+    @pytest.fixture
+    async def unwell(self, google: FakeGoogle) -> AsyncGenerator[UpstreamProbe]:
+        refusal = google_error(403, "PERMISSION_DENIED")
+        async with vertex(google, refusal) as (provider, _):
+            yield provider.probe((GEMINI,))
 
 
 async def test_the_probe_has_tokens_counted_and_tells_what_it_found(google: FakeGoogle) -> None:

@@ -11,12 +11,14 @@ import pytest
 from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.transport.settings import TransportSettings
 from modelmux.adapters.vertex.auth import GoogleSignIn, SignInOptions
+from modelmux.application.ports import Credentials
 from modelmux.domain.errors import (
     ProviderError,
     UpstreamAuthFailed,
     UpstreamFailed,
     UpstreamUnreachable,
 )
+from tests.contracts.credentials import CredentialsContract
 from tests.support.fake_google import FakeGoogle, Planned, fake_google
 
 ACCOUNT = "acted-as@project.iam.gserviceaccount.com"
@@ -57,6 +59,17 @@ async def sign_ins(clock: ManualClock) -> AsyncIterator[SignIns]:
     sign_ins = SignIns(clock)
     yield sign_ins
     await sign_ins.aclose()
+
+
+class TestGoogleSignIn(CredentialsContract):
+    @pytest.fixture
+    def credentials(self, google: FakeGoogle, sign_ins: SignIns, tmp_path: Path) -> Credentials:
+        file = google.service_account_file(tmp_path)
+        return sign_ins.make(SignInOptions(credentials_file=str(file)))
+
+    @pytest.fixture
+    def refused(self, sign_ins: SignIns, tmp_path: Path) -> Credentials:
+        return sign_ins.make(SignInOptions(credentials_file=str(tmp_path / "missing.json")))
 
 
 async def test_a_service_account_file_of_the_configuration_signs_in(

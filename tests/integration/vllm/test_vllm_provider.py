@@ -6,12 +6,14 @@ import pytest
 from modelmux.adapters.transport.url import Url
 from modelmux.adapters.vllm.probe import VllmProbe
 from modelmux.adapters.vllm.provider import VllmOptions, VllmProvider
+from modelmux.application.ports import UpstreamProbe
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import ContextTooLong, UpstreamModelNotFound
 from modelmux.domain.events import ReasoningDelta, ToolCallStarted
 from modelmux.domain.json_values import JsonObject
 from modelmux.domain.request import Generation, GenerationRequest
 from tests.contracts.llm_provider import Case, LlmProviderContract, read_all
+from tests.contracts.upstream_probe import UpstreamProbeContract
 from tests.support.chat_asking import WEATHER, chat_members, relaying, saying, translated
 from tests.support.clients import QUICK
 from tests.support.fake_openai import FakeOpenAI, fake_openai
@@ -129,6 +131,17 @@ async def test_prose_on_the_context_is_understood() -> None:
 async def test_its_tool_parsers_are_understood(provider: VllmProvider, name: str) -> None:
     events = await read_all(provider, translated(f"file:{name}"))
     assert [e.name for e in events if isinstance(e, ToolCallStarted)] == ["weather"]
+
+
+class TestProbe(UpstreamProbeContract):
+    @pytest.fixture
+    def well(self, provider: VllmProvider) -> UpstreamProbe:
+        return VllmProbe(provider)
+
+    @pytest.fixture
+    def unwell(self, provider: VllmProvider, upstream: FakeOpenAI) -> UpstreamProbe:
+        upstream.failures.append(503)
+        return VllmProbe(provider)
 
 
 async def test_the_probe_tells_version_and_models(provider: VllmProvider) -> None:

@@ -1,4 +1,5 @@
 import threading
+from collections.abc import AsyncGenerator
 
 import pytest
 from azure.core.credentials import AccessToken
@@ -19,22 +20,13 @@ from modelmux.adapters.azure.sign_in import (
     WorkloadIdentity,
     credential_maker,
 )
-from modelmux.application.ports import Clock
+from modelmux.adapters.memory.clock import ManualClock
+from modelmux.application.ports import Credentials
 from modelmux.domain.errors import UpstreamAuthFailed
 from modelmux.domain.secret import Secret
+from tests.contracts.credentials import CredentialsContract
 
 SCOPE = CLOUDS["public"].v1_scope
-
-
-class StillClock(Clock):
-    def now(self) -> float:
-        return 1000.0
-
-    def monotonic(self) -> float:
-        return 1000.0
-
-    async def sleep(self, duration_s: float) -> None:
-        raise AssertionError(f"nobody sleeps {duration_s} s here")
 
 
 class RecordedCredential:
@@ -60,9 +52,24 @@ class RecordedCredential:
         return AccessToken("entra-token", 5000)
 
 
+class TestEntraCredentials(CredentialsContract):
+    @pytest.fixture
+    async def credentials(self) -> AsyncGenerator[Credentials]:
+        signed_in = EntraCredentials(RecordedCredential, SCOPE, ManualClock(1000.0))
+        yield signed_in
+        await signed_in.aclose()
+
+    @pytest.fixture
+    async def refused(self) -> AsyncGenerator[Credentials]:
+        error = ClientAuthenticationError("AADSTS7000215: bad secret")
+        refused = EntraCredentials(lambda: RecordedCredential(error), SCOPE, ManualClock(1000.0))
+        yield refused
+        await refused.aclose()
+
+
 async def test_one_token_serves_all_calls_and_is_fetched_off_the_loop() -> None:
     credential = RecordedCredential()
-    credentials = EntraCredentials(lambda: credential, SCOPE, StillClock())
+    credentials = EntraCredentials(lambda: credential, SCOPE, ManualClock(1000.0))
     for _ in range(3):
         assert await credentials.header() == ("authorization", "Bearer entra-token")
     assert credential.scopes == ["https://ai.azure.com/.default"]
@@ -74,7 +81,7 @@ async def test_one_token_serves_all_calls_and_is_fetched_off_the_loop() -> None:
     "error", [ClientAuthenticationError("AADSTS7000215: bad secret"), ValueError("bad tenant")]
 )
 async def test_a_refused_sign_in_is_told_and_its_reason_is_for_the_log(error: Exception) -> None:
-    credentials = EntraCredentials(lambda: RecordedCredential(error), SCOPE, StillClock())
+    credentials = EntraCredentials(lambda: RecordedCredential(error), SCOPE, ManualClock(1000.0))
     with pytest.raises(UpstreamAuthFailed) as caught:
         await credentials.header()
     assert "Entra" in caught.value.message
@@ -85,7 +92,7 @@ async def test_a_refused_sign_in_is_told_and_its_reason_is_for_the_log(error: Ex
 async def test_a_credential_that_cannot_be_made_is_told_at_the_first_call() -> None:
     make = credential_maker(ClientSecret("", "", Secret("")), CLOUDS["public"].authority)
     with pytest.raises(UpstreamAuthFailed):
-        await EntraCredentials(make, SCOPE, StillClock()).header()
+        await EntraCredentials(make, SCOPE, ManualClock(1000.0)).header()
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from modelmux.adapters.demo.provider import DemoProvider
+from modelmux.adapters.demo.provider import DemoProbe, DemoProvider
 from modelmux.adapters.demo.samples import sample
 from modelmux.adapters.memory.clock import LeapingClock
 from modelmux.adapters.memory.ids import CountingIds
-from modelmux.application.ports import LlmProvider
+from modelmux.application.ports import LlmProvider, UpstreamProbe
 from modelmux.domain.conversation import ImageUrl, Message, Role, Text, ToolCall, ToolResult
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import ModelNotFound, UnsupportedFeature
@@ -20,6 +20,7 @@ from modelmux.domain.request import Generation, JsonText, Sampling, SchemaText
 from modelmux.domain.response import Response, ResponseBuilder
 from modelmux.domain.tools import AnyTool, CustomTool, FunctionTool, NamedTool, NoTools
 from tests.contracts.llm_provider import LlmProviderContract
+from tests.contracts.upstream_probe import UpstreamProbeContract
 from tests.support.asking import asking, content_of, drain, user
 
 WEATHER = FunctionTool(
@@ -35,6 +36,12 @@ CLOCK = FunctionTool("clock")
 
 def demo() -> DemoProvider:
     return DemoProvider(LeapingClock(), CountingIds())
+
+
+class TestProbe(UpstreamProbeContract):
+    @pytest.fixture
+    def well(self) -> UpstreamProbe:
+        return DemoProbe()
 
 
 async def said(content: Generation) -> Response:

@@ -1,7 +1,17 @@
+import pytest
+
 from modelmux.adapters.openai_compat.auth import StaticKey
+from modelmux.application.ports import Credentials
 from modelmux.domain.secret import Secret
+from tests.contracts.credentials import CredentialsContract
 
 KEY = Secret("test-key-not-secret")
+
+
+class TestStaticKey(CredentialsContract):
+    @pytest.fixture
+    def credentials(self) -> Credentials:
+        return StaticKey(KEY)
 
 
 async def test_a_key_is_a_bearer_token_unless_told_otherwise() -> None:
