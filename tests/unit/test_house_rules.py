@@ -4,6 +4,7 @@ import ast
 import importlib
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,25 @@ def test_imports_are_relative_and_not_deep() -> None:
     assert [_name(path) for path in MODULES if wrong.search(path.read_text())] == []
 
 
+@pytest.mark.parametrize("floor", ["domain", "application"])
+def test_the_core_needs_the_standard_library_alone(floor: str) -> None:
+    needed = {
+        name.partition(".")[0]
+        for path in (SOURCE / floor).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _absolute_imports(node)
+    }
+    assert needed - sys.stdlib_module_names == set()
+
+
+def _absolute_imports(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return [node.module or ""]
+    return []
+
+
 def test_nothing_is_imported_for_types_alone() -> None:
     assert [_name(path) for path in MODULES if "TYPE_CHECKING" in path.read_text()] == []
 
@@ -82,4 +102,5 @@ def test_every_port_has_a_memory_adapter(port: type) -> None:
     package = modelmux.adapters.memory
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
-    assert [one for one in port.__subclasses__() if one.__module__.startswith(package.__name__)]
+    adapters: list[type] = port.__subclasses__()
+    assert [one for one in adapters if one.__module__.startswith(package.__name__)]
