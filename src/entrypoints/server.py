@@ -5,6 +5,7 @@ still runs then ends with an error event, exit code 0. A second SIGINT ends it a
 """
 
 import asyncio
+import errno
 import gc
 import math
 import socket
@@ -22,6 +23,10 @@ from .http_protocol import BoundedHttpProtocol
 # After the answers' end is told, connections get this long to take it in.
 _LAST_WORDS_S = 2.0
 _RETRY_AFTER_S = 1.0
+_LISTENING_HINTS = {
+    errno.EADDRINUSE: "another program uses the port; choose one with --port or server.port",
+    errno.EACCES: "low ports are for root; choose one above 1023 with --port or server.port",
+}
 
 
 def serve(
@@ -125,6 +130,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise ConfigurationError(
             f"cannot listen on {host}:{port}: {error.strerror or error}",
-            hint="another program may use the port; choose one with --port or server.port",
+            hint=_LISTENING_HINTS.get(
+                error.errno or 0, "is server.host one of this machine's own?"
+            ),
         ) from error
     return listener

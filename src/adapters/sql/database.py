@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Executable, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import StoreError
@@ -63,7 +63,11 @@ class Database:
             async with begin(self._engine) as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
-            raise StoreError("The database does not answer.", detail=str(error)) from error
+            # The driver's words alone: SQLAlchemy adds the statement with its values.
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            raise StoreError(
+                "The database does not answer.", detail=f"{self._path}: {cause}"
+            ) from error
 
 
 def upsert(table: Table) -> Executable:

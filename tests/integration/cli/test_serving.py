@@ -136,6 +136,13 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_an_address_of_another_machine_is_told(tmp_path: Path) -> None:
+    environ = {"MODELMUX_API_KEY": "test-key-not-secret"}
+    ended = modelmux(tmp_path, "serve", "--host", "192.0.2.1", "--port", "0", environment=environ)
+    assert ended.returncode == 2
+    assert ended.stderr.endswith("  hint: is server.host one of this machine's own?\n")
+
+
 def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     environ = {"MODELMUX_STORAGE__PATH": "/proc/no/such.db"}
     ended = modelmux(tmp_path, "serve", "--port", "0", environment=environ)

@@ -3,7 +3,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from modelmux.adapters.sql import schema
 from modelmux.adapters.sql.database import Database, upsert
@@ -110,10 +110,19 @@ async def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> No
     path = tmp_path / "notes.txt"
     path.write_text("these are my notes, " * 100)
     database = Database(path)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError) as raised:
         await database.start()
     await database.aclose()
+    assert raised.value.detail == f"{path}: file is not a database"
     assert path.read_text().startswith("these are my notes")
+
+
+async def test_what_the_database_refuses_is_told_without_the_values(database: Database) -> None:
+    with pytest.raises(StoreError) as raised:
+        async with database.transaction() as connection:
+            await connection.execute(insert(schema.proofs), [row(b"call", b"value-not-secret")] * 2)
+    assert "UNIQUE constraint" in (raised.value.detail or "")
+    assert "not-secret" not in (raised.value.detail or "")
 
 
 async def test_a_path_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
