@@ -17,6 +17,7 @@ class OneWriteCycle(RequestResponseCycle):
     """One request and its answer on a connection."""
 
     _head = b""
+    _until_close = False
 
     async def send(self, message: Any) -> None:  # Any: uvicorn's union of events
         if self.flow.write_paused and not self.disconnected:
@@ -44,6 +45,8 @@ class OneWriteCycle(RequestResponseCycle):
         elif self.chunked_encoding:
             end = b"" if more else b"0\r\n\r\n"
             data = b"%b%x\r\n%b\r\n%b" % (head, len(body), body, end) if body else head + end
+        elif self._until_close:
+            data = head + body
         else:
             self.expected_content_length -= len(body)
             if self.expected_content_length < 0:
@@ -76,7 +79,9 @@ class OneWriteCycle(RequestResponseCycle):
         if not self.keep_alive and not closes:
             lines.append(b"connection: close\r\n")
         if self.chunked_encoding is None and status not in _BODILESS:
-            self.chunked_encoding = self.scope["method"] != "HEAD"
+            # HTTP/1.0 knows no chunks: the body ends with the connection.
+            self._until_close = self.scope["http_version"] == "1.0"
+            self.chunked_encoding = self.scope["method"] != "HEAD" and not self._until_close
             if self.chunked_encoding:
                 lines.append(b"transfer-encoding: chunked\r\n")
         head = b"".join(lines)

@@ -6,7 +6,6 @@ framing: RFC 9112, 6.1 and 6.3. The checks run once a packet or once a head, not
 """
 
 import asyncio
-import itertools
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,15 +13,15 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 from uvicorn.server import ServerState
 
 from ..domain.errors import BodyTooSlow, InvalidRequest, ModelmuxError
-from .errors import Refusal, describe, encode_refusal
+from .errors import Refusal, describe
 from .http_cycle import OneWriteCycle
+from .http_refusals import bad_request, head_too_large, whole_refusal
 from .services import HttpLimits
 
 _MAX_HEADERS = 256
@@ -37,7 +36,6 @@ _NO_OFFER = b"\r\nX-Ignore: h2c\r\n"
 _OFFER_WITHIN = 4096
 # A body that says it is no longer than this is handed over in one piece.
 _WHOLE_BYTES = 256 * 1024
-_numbers = itertools.count(1)
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -61,10 +59,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._asgi: ASGI3Application = loaded
         self._in_head = False
         self._in_message = False
+        self._in_body = False
+        self._parts: list[bytes] = []
         self._head_bytes = 0
         self._framing: set[bytes] = set()
         self._handed_over_whole = False
         self._refusal: Refusal | None = None
+        # The cycle that is answering; the latest may wait behind it.
+        self._running: RequestResponseCycle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
@@ -77,6 +79,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._running is not None:
+            # uvicorn tells the latest only.
+            self._running.disconnected = True
+            self._running.message_event.set()
+            self._running = None
+        self.pipeline.clear()
         self._unset_keepalive_if_required()
         for timer in (self._head_timer, self._linger_timer, self._write_timer):
             if timer is not None:
@@ -100,10 +108,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(_bad_request("This server does not change protocols."))
+            self._refuse(bad_request("This server does not change protocols."))
         except httptools.HttpParserError as error:
-            self._refuse(self._refusal or _bad_request(f"The request is not HTTP/1.1: {error}."))
+            self._refuse(self._refusal or bad_request(f"The request is not HTTP/1.1: {error}."))
         else:
+            self._hand_over()
             self._look_after_head()
 
     def pause_writing(self) -> None:
@@ -194,8 +203,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self._asgi))
+        self._in_body = True
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
+        self._parts.append(body)
+
+    def _hand_over(self) -> None:
+        """Pass on what a packet brought, at once: in tiny chunks it would be copied for each."""
+        parts = self._parts
+        if not parts:
+            return
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
         cycle = self.cycle
         if cycle.response_complete:
             return
@@ -208,7 +231,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
-        self._in_message = False
+        self._hand_over()
+        self._in_message = self._in_body = False
         if self._linger_timer is not None:
             self._linger_timer.cancel()
             self._linger_timer = None
@@ -216,12 +240,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._in_message and not self._in_head and not self.transport.is_closing():
+        if self._refusal is not None and not self.transport.is_closing():
+            self._refuse_next()
+        elif self._in_message and not self._in_head and not self.transport.is_closing():
             self._unset_keepalive_if_required()
             self._linger_timer = self.loop.call_later(_LINGER_S, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(_bad_request(msg))
+        self._refuse(bad_request(msg))
 
     def _latest(self) -> RequestResponseCycle | None:
         return self.cycle  # None before the first request, whatever uvicorn says of its type
@@ -263,13 +289,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _head_too_large(self) -> Refusal:
-        limit = self._limits.max_header_bytes
-        return Refusal(
-            431,
-            "invalid_request_error",
-            "request_header_too_large",
-            f"The head of the request is larger than {limit} bytes or {_MAX_HEADERS} headers.",
-        )
+        return head_too_large(self._limits.max_header_bytes, _MAX_HEADERS)
 
     # Refusals.
 
@@ -280,20 +300,27 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return error
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer, unless an earlier request's answer is on its way, and close."""
+        """Answer what was sent with `refusal`, after the requests before it, and close."""
         self._refusal = refusal
+        self._parts.clear()
         if self.transport.is_closing():
             return
-        cycle = self._latest()
-        begun = cycle is not None and cycle.response_started and not cycle.response_complete
-        if not begun:
-            id_ = f"conn_{next(_numbers):08d}"
-            body = encode_refusal(refusal, id_)
-            self.transport.write(
-                b"%bcontent-type: application/json\r\ncontent-length: %d\r\n"
-                b"x-request-id: %b\r\nconnection: close\r\n\r\n%b"
-                % (STATUS_LINE[refusal.status], len(body), id_.encode(), body)
-            )
+        if self._in_body and self.pipeline:
+            self.pipeline.popleft()  # the body that failed is this one's, which never began
+            self._in_body = False
+        if self._in_body or self._running is None or self._running.response_complete:
+            self._refuse_now(refusal)
+
+    def _refuse_next(self) -> None:
+        """The answer to an earlier request is complete: go on to the next, or to the refusal."""
+        if self._refusal is not None and (self._running is None or self._running.response_complete):
+            self._unset_keepalive_if_required()
+            self._refuse_now(self._refusal)
+
+    def _refuse_now(self, refusal: Refusal) -> None:
+        cycle = self._latest() if self._in_body else None
+        if cycle is None or not cycle.response_started:
+            self.transport.write(whole_refusal(refusal))
         if cycle is not None:
             # A handler that has not answered yet must not answer after this.
             cycle.disconnected = True
@@ -301,7 +328,3 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._linger_timer = self.loop.call_later(_LINGER_S, self.transport.close)
-
-
-def _bad_request(message: str) -> Refusal:
-    return describe(InvalidRequest(message, reason="bad_request"))
