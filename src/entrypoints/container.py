@@ -49,12 +49,12 @@ from ..domain.redaction import redact
 from ..domain.secret import Secret
 from .loopback import is_loopback
 from .provider_settings import (
-    AzureProvider,
-    DemoProvider,
-    OpenAiCompatProvider,
+    AzureSettings,
+    DemoSettings,
+    OpenAiCompatSettings,
     ProviderSettings,
-    VertexProvider,
-    VllmProvider,
+    VertexSettings,
+    VllmSettings,
 )
 from .services import BodyLog, HttpLimits, Services
 from .settings import IN_MEMORY, KeySettings, LogSettings, MediaSettings, ServerSettings, Settings
@@ -80,23 +80,23 @@ def _adapter(
     settings: ProviderSettings, name: str, environ: Mapping[str, str], clock: Clock, ids: IdSource
 ) -> Adapter:
     match settings:
-        case DemoProvider():
+        case DemoSettings():
             from .wiring import demo
 
             return demo.build(settings, clock, ids)
-        case VertexProvider():
+        case VertexSettings():
             from .wiring import vertex
 
             return vertex.build(settings, name, environ, clock)
-        case OpenAiCompatProvider():
+        case OpenAiCompatSettings():
             from .wiring import compatible
 
             return compatible.build(settings, name, environ)
-        case VllmProvider():
+        case VllmSettings():
             from .wiring import compatible
 
             return compatible.build_vllm(settings, name, environ)
-        case AzureProvider():
+        case AzureSettings():
             from .wiring import azure
 
             return azure.build(settings, name, environ, _entra(settings, clock))
@@ -104,7 +104,7 @@ def _adapter(
             assert_never(settings)
 
 
-def _entra(settings: AzureProvider, clock: Clock) -> tuple[Credentials, Closing] | None:
+def _entra(settings: AzureSettings, clock: Clock) -> tuple[Credentials, Closing] | None:
     if settings.client_secret is None and settings.identity is None:
         return None
     try:

@@ -14,7 +14,9 @@ Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
-class ProviderBase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+class ProviderSection(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
+):
     """What every provider has. `name` empty means: called like its type.
 
     `models` makes each a name clients may use; empty means whatever the provider serves.
@@ -26,7 +28,7 @@ class ProviderBase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     capabilities: Mapping[str, Mapping[str, Any]] = {}  # Any: checked against the domain's record
 
 
-class NetworkProvider(ProviderBase, frozen=True):
+class NetworkSection(ProviderSection, frozen=True):
     """What every provider has that is reached over HTTP."""
 
     headers: Mapping[str, Secret] = {}
@@ -51,7 +53,7 @@ class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
     models: str = "/models"
 
 
-class OpenAiCompatProvider(NetworkProvider, frozen=True, tag="openai_compat"):
+class OpenAiCompatSettings(NetworkSection, frozen=True, tag="openai_compat"):
     """Any server that speaks OpenAI's chat completions.
 
     `preset` names a known service and gives the rest its defaults. `auth_header` None sends the
@@ -67,12 +69,12 @@ class OpenAiCompatProvider(NetworkProvider, frozen=True, tag="openai_compat"):
     paths: PathSettings = PathSettings()
 
 
-class VllmProvider(NetworkProvider, frozen=True, tag="vllm"):
+class VllmSettings(NetworkSection, frozen=True, tag="vllm"):
     base_url: str = "http://127.0.0.1:8000/v1"
     api_key: Secret | None = None
 
 
-class VertexProvider(NetworkProvider, frozen=True, tag="vertex"):
+class VertexSettings(NetworkSection, frozen=True, tag="vertex"):
     """Claude and Gemini on Vertex AI; project, region and credentials are found if not given.
 
     `regions` names another region for models whose name matches a pattern.
@@ -90,7 +92,7 @@ class VertexProvider(NetworkProvider, frozen=True, tag="vertex"):
     anthropic_beta: tuple[str, ...] = ()
 
 
-class AzureProvider(NetworkProvider, frozen=True, kw_only=True, tag="azure"):
+class AzureSettings(NetworkSection, frozen=True, kw_only=True, tag="azure"):
     """Azure OpenAI: a key, an Entra application, or an identity of where this runs.
 
     `deployments` chooses the older path, with the deployment in it; None lets `api_version`
@@ -109,21 +111,21 @@ class AzureProvider(NetworkProvider, frozen=True, kw_only=True, tag="azure"):
     scope: str | None = None
 
 
-class DemoProvider(ProviderBase, frozen=True, tag="demo"):
+class DemoSettings(ProviderSection, frozen=True, tag="demo"):
     """The built-in provider: answers to the model name `demo` alone."""
 
     pace_s: Annotated[float, Meta(ge=0, le=10)] = 0.02
 
 
 ProviderSettings: TypeAlias = (
-    OpenAiCompatProvider | VllmProvider | VertexProvider | AzureProvider | DemoProvider
+    OpenAiCompatSettings | VllmSettings | VertexSettings | AzureSettings | DemoSettings
 )
 PROVIDER_TYPES: Mapping[str, type[ProviderSettings]] = {
-    "openai_compat": OpenAiCompatProvider,
-    "vllm": VllmProvider,
-    "vertex": VertexProvider,
-    "azure": AzureProvider,
-    "demo": DemoProvider,
+    "openai_compat": OpenAiCompatSettings,
+    "vllm": VllmSettings,
+    "vertex": VertexSettings,
+    "azure": AzureSettings,
+    "demo": DemoSettings,
 }
 TYPE_ALIASES: Mapping[str, Literal["openai_compat", "azure"]] = {
     "openai_compatible": "openai_compat",

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from ..domain.adjustments import Policy
 from ..domain.secret import Secret
-from .provider_settings import Count, OpenAiCompatProvider, ProviderSettings, Seconds
+from .provider_settings import Count, OpenAiCompatSettings, ProviderSettings, Seconds
 from .toml_positions import KeyPath
 
 DEFAULT_PORT = 3000
@@ -123,5 +123,5 @@ class Settings(Section, frozen=True):
 
 def provider_name(provider: ProviderSettings) -> str:
     """Return the name, or what stands for it."""
-    preset = provider.preset if isinstance(provider, OpenAiCompatProvider) else None
+    preset = provider.preset if isinstance(provider, OpenAiCompatSettings) else None
     return provider.name or preset or str(provider.__struct_config__.tag)

@@ -10,11 +10,11 @@ from ..domain.capabilities import Capabilities, refine
 from ..domain.errors import ConfigurationError
 from ..domain.secret import Secret
 from .provider_settings import (
-    AzureProvider,
-    DemoProvider,
-    OpenAiCompatProvider,
+    AzureSettings,
+    DemoSettings,
+    OpenAiCompatSettings,
     ProviderSettings,
-    VertexProvider,
+    VertexSettings,
 )
 from .raw_tables import Raw, Table
 from .settings import KeySettings, Settings
@@ -89,18 +89,18 @@ def _check_provider(
         )
     for pattern, changes in provider.capabilities.items():
         _check_capabilities(changes, (*path, "capabilities", pattern), origins)
-    if isinstance(provider, DemoProvider):
+    if isinstance(provider, DemoSettings):
         return
     for header, content in provider.headers.items():
         _check_header(header, content, (*path, "headers", header), origins)
-    if not isinstance(provider, VertexProvider) and provider.api_key is not None:
+    if not isinstance(provider, VertexSettings) and provider.api_key is not None:
         _check_header("authorization", provider.api_key, (*path, "api_key"), origins)
-    if isinstance(provider, OpenAiCompatProvider) and provider.auth_header is not None:
+    if isinstance(provider, OpenAiCompatSettings) and provider.auth_header is not None:
         _check_header(provider.auth_header, Secret(""), (*path, "auth_header"), origins)
     if provider.base_url is not None:
         _check_url(provider.base_url, (*path, "base_url"), origins)
     if (
-        isinstance(provider, OpenAiCompatProvider)
+        isinstance(provider, OpenAiCompatSettings)
         and provider.preset is None
         and provider.base_url is None
     ):
@@ -109,13 +109,13 @@ def _check_provider(
             f'{spell(path)}: "base_url" is missing',
             hint='such as base_url = "https://llm.example.com/v1", or name a preset',
         )
-    if isinstance(provider, OpenAiCompatProvider) and provider.preset not in (None, *presets):
+    if isinstance(provider, OpenAiCompatSettings) and provider.preset not in (None, *presets):
         raise origins.error(
             (*path, "preset"),
             f'{spell(path)}: there is no preset "{provider.preset}"',
             hint=nearest(str(provider.preset), presets),
         )
-    if isinstance(provider, AzureProvider):
+    if isinstance(provider, AzureSettings):
         _check_azure(provider, path, origins)
 
 
@@ -160,7 +160,7 @@ def _check_url(url: str, path: KeyPath, origins: Origins) -> None:
         )
 
 
-def _check_azure(provider: AzureProvider, path: KeyPath, origins: Origins) -> None:
+def _check_azure(provider: AzureSettings, path: KeyPath, origins: Origins) -> None:
     ways = {
         "api_key": provider.api_key,
         "client_secret": provider.client_secret,

@@ -4,7 +4,7 @@ import msgspec
 
 from ...domain.secret import Secret
 from ..container import preset_names
-from ..provider_settings import TYPE_ALIASES
+from ..provider_settings import TYPE_ALIASES, OpenAiCompatSettings
 from ..raw_tables import Table
 from ..settings import Settings
 from .console import print_result
@@ -31,7 +31,7 @@ def _secret(kind: type) -> dict[str, object]:
 
 def _accept_presets(schema: Table) -> None:
     """Let a known service stand as the type of a compatible provider, as the file may say it."""
-    kind: Table = schema["$defs"]["OpenAiCompatProvider"]["properties"]["type"]
+    kind: Table = schema["$defs"][OpenAiCompatSettings.__name__]["properties"]["type"]
     aliases = (alias for alias, name in TYPE_ALIASES.items() if name == "openai_compat")
     kind["enum"] = [*kind["enum"], *aliases, *preset_names()]
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 
-from ...adapters.azure.provider import PRESET, AzureOptions, api_key
-from ...adapters.azure.provider import AzureProvider as AzureAdapter
+from ...adapters.azure.provider import PRESET, AzureOptions, AzureProvider, api_key
 from ...adapters.openai_compat.probe import OpenAICompatProbe
 from ...adapters.transport.url import Url
 from ...application.ports import Credentials
 from ...domain.errors import ConfigurationError
-from ..provider_settings import AzureProvider
+from ..provider_settings import AzureSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Closing, nothing_to_close
 
 
 def build(
-    settings: AzureProvider,
+    settings: AzureSettings,
     name: str,
     environ: Mapping[str, str],
     entra: tuple[Credentials, Closing] | None,
@@ -33,7 +32,7 @@ def build(
                 'identity = "managed"; or set AZURE_OPENAI_API_KEY',
             )
         auth = api_key(key)
-    llm = AzureAdapter(
+    llm = AzureProvider(
         AzureOptions(
             name,
             Url.parse(settings.base_url),
@@ -52,7 +51,7 @@ def build(
     return Adapter(llm, llm.capabilities, probe=OpenAICompatProbe(llm), aclose=aclose)
 
 
-def uses_deployments(settings: AzureProvider) -> bool:
+def uses_deployments(settings: AzureSettings) -> bool:
     """Return whether Azure is called at the older path; its versions are dates."""
     if settings.deployments is not None:
         return settings.deployments

@@ -9,12 +9,11 @@ from ...adapters.openai_compat.probe import OpenAICompatProbe
 from ...adapters.openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
 from ...adapters.transport.url import Url
 from ...adapters.vllm.probe import VllmProbe
-from ...adapters.vllm.provider import PRESET, VllmOptions
-from ...adapters.vllm.provider import VllmProvider as VllmAdapter
+from ...adapters.vllm.provider import PRESET, VllmOptions, VllmProvider
 from ...application.ports import Credentials
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
-from ..provider_settings import OpenAiCompatProvider, VllmProvider
+from ..provider_settings import OpenAiCompatSettings, VllmSettings
 from ..settings_references import BadReference, expand
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter
@@ -30,7 +29,7 @@ def key_variable(preset: str) -> str:
     return PRESETS[preset].key_env or f"{preset.upper()}_API_KEY"
 
 
-def build(settings: OpenAiCompatProvider, name: str, environ: Mapping[str, str]) -> Adapter:
+def build(settings: OpenAiCompatSettings, name: str, environ: Mapping[str, str]) -> Adapter:
     preset = PRESETS[settings.preset or GENERIC.name]
     key = own_key(settings.api_key, preset.key_env, environ)
     if key is None and preset.needs_key:
@@ -62,9 +61,9 @@ def build(settings: OpenAiCompatProvider, name: str, environ: Mapping[str, str])
     return Adapter(llm, llm.capabilities, probe=OpenAICompatProbe(llm), aclose=llm.aclose)
 
 
-def build_vllm(settings: VllmProvider, name: str, environ: Mapping[str, str]) -> Adapter:
+def build_vllm(settings: VllmSettings, name: str, environ: Mapping[str, str]) -> Adapter:
     key = own_key(settings.api_key, PRESET.key_env, environ)
-    llm = VllmAdapter(
+    llm = VllmProvider(
         VllmOptions(
             name,
             Url.parse(settings.base_url),

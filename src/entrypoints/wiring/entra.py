@@ -14,11 +14,11 @@ from ...adapters.azure.sign_in import (
 )
 from ...application.ports import Clock
 from ...domain.secret import Secret
-from ..provider_settings import AzureProvider
+from ..provider_settings import AzureSettings
 from .azure import uses_deployments
 
 
-def build(settings: AzureProvider, clock: Clock) -> EntraCredentials:
+def build(settings: AzureSettings, clock: Clock) -> EntraCredentials:
     """Return the sign-in that the configuration describes; whoever made it closes it."""
     cloud = CLOUDS[settings.cloud]
     scope = settings.scope or (

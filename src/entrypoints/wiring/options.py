@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from ...adapters.transport.proxies import NO_PROXIES, ProxyRules
 from ...adapters.transport.settings import TransportSettings
 from ...domain.secret import Secret
-from ..provider_settings import NetworkProvider
+from ..provider_settings import NetworkSection
 
 
-def transport_of(provider: NetworkProvider, environ: Mapping[str, str]) -> TransportSettings:
+def transport_of(provider: NetworkSection, environ: Mapping[str, str]) -> TransportSettings:
     trusted = provider.trust_env_proxy
     return TransportSettings(
         connect_timeout_s=provider.connect_timeout_s,
@@ -24,7 +24,7 @@ def transport_of(provider: NetworkProvider, environ: Mapping[str, str]) -> Trans
     )
 
 
-def headers_of(provider: NetworkProvider) -> tuple[tuple[str, str], ...]:
+def headers_of(provider: NetworkSection) -> tuple[tuple[str, str], ...]:
     return tuple((name.lower(), value.reveal()) for name, value in provider.headers.items())
 
 

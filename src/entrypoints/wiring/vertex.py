@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from ...adapters.vertex.auth import SignInOptions
 from ...adapters.vertex.options import VertexOptions
-from ...adapters.vertex.provider import VertexProvider as VertexAdapter
+from ...adapters.vertex.provider import VertexProvider
 from ...application.ports import Clock
-from ..provider_settings import VertexProvider
+from ..provider_settings import VertexSettings
 from .options import headers_of, transport_of
 from .parts import Adapter
 
 
-def build(settings: VertexProvider, name: str, environ: Mapping[str, str], clock: Clock) -> Adapter:
+def build(settings: VertexSettings, name: str, environ: Mapping[str, str], clock: Clock) -> Adapter:
     options = VertexOptions(
         project=settings.project,
         region=settings.region,
@@ -27,7 +27,7 @@ def build(settings: VertexProvider, name: str, environ: Mapping[str, str], clock
         anthropic_beta=settings.anthropic_beta,
         headers=headers_of(settings),
     )
-    llm = VertexAdapter(
+    llm = VertexProvider(
         name, options, environment=environ, clock=clock, settings=transport_of(settings, environ)
     )
 

@@ -202,7 +202,7 @@ def test_doctor_names_google_credentials_that_are_broken(tmp_path: Path, verb: R
 def test_schema_is_a_json_schema(verb: RunVerb) -> None:
     schema = json.loads(verb("schema").stdout)
     assert schema["$schema"].startswith("https://json-schema.org/")
-    kinds = schema["$defs"]["OpenAiCompatProvider"]["properties"]["type"]["enum"]
+    kinds = schema["$defs"]["OpenAiCompatSettings"]["properties"]["type"]["enum"]
     assert {"openai_compat", "openai_compatible", "ollama"} <= set(kinds)
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from modelmux.domain.secret import Secret
 from modelmux.entrypoints.provider_settings import (
-    AzureProvider,
-    OpenAiCompatProvider,
-    VertexProvider,
-    VllmProvider,
+    AzureSettings,
+    OpenAiCompatSettings,
+    VertexSettings,
+    VllmSettings,
 )
 from modelmux.entrypoints.settings_file import find_file, load_server, load_settings
 from modelmux.entrypoints.settings_listing import list_values, render_toml
@@ -79,7 +79,7 @@ headers = {{ x-price = "$${{5}}" }}
     settings = load_text(text, tmp_path, environ).settings
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 4000)
     assert settings.server.trusted_proxies == ("10.0.0.1", "10.0.0.2")
-    assert isinstance(settings.provider, VllmProvider)
+    assert isinstance(settings.provider, VllmSettings)
     assert settings.provider.api_key == Secret("test-key-not-secret")
     assert settings.provider.base_url == "http://127.0.0.1:9/v1"
     assert settings.provider.verify_tls is False
@@ -89,14 +89,14 @@ headers = {{ x-price = "$${{5}}" }}
 def test_a_reference_to_nothing_counts_as_not_written(tmp_path: Path) -> None:
     text = '[provider]\ntype = "vertex"\nproject = "${PROJECT:-}"\n'
     provider = load_text(text, tmp_path).settings.provider
-    assert isinstance(provider, VertexProvider)
+    assert isinstance(provider, VertexSettings)
     assert provider.project is None
 
 
 @pytest.mark.parametrize("kind", ["openai_compat", "openai_compatible"])
 def test_both_spellings_of_a_compatible_server_are_taken(kind: str, tmp_path: Path) -> None:
     text = f'[provider]\ntype = "{kind}"\nbase_url = "http://127.0.0.1:9/v1"\n'
-    assert isinstance(load_text(text, tmp_path).settings.provider, OpenAiCompatProvider)
+    assert isinstance(load_text(text, tmp_path).settings.provider, OpenAiCompatSettings)
 
 
 def test_a_known_service_is_a_type_and_gives_the_name(tmp_path: Path) -> None:
@@ -144,11 +144,11 @@ def test_what_is_shown_can_be_read_again(tmp_path: Path) -> None:
 ENVIRONMENTS = {
     "vertex": (
         {"PROVIDER_TYPE": "vertex", "VERTEX_PROJECT": "p", "VERTEX_REGION": "eu"},
-        VertexProvider(project="p", region="eu"),
+        VertexSettings(project="p", region="eu"),
     ),
     "vllm": (
         {"PROVIDER_TYPE": "vllm", "OPENAI_BASE_URL": "http://vllm:8000/v1"},
-        VllmProvider(base_url="http://vllm:8000/v1"),
+        VllmSettings(base_url="http://vllm:8000/v1"),
     ),
     "compatible": (
         {
@@ -156,7 +156,7 @@ ENVIRONMENTS = {
             "OPENAI_BASE_URL": "http://llm:1/v1",
             "OPENAI_API_KEY": "test-key-not-secret",
         },
-        OpenAiCompatProvider(base_url="http://llm:1/v1", api_key=Secret("test-key-not-secret")),
+        OpenAiCompatSettings(base_url="http://llm:1/v1", api_key=Secret("test-key-not-secret")),
     ),
     "azure": (
         {
@@ -166,7 +166,7 @@ ENVIRONMENTS = {
             "AZURE_OPENAI_API_VERSION": "2024-10-21",
             "AZURE_OPENAI_DEPLOYMENT": "chat",
         },
-        AzureProvider(
+        AzureSettings(
             base_url="https://x.openai.azure.com",
             api_key=Secret("test-key-not-secret"),
             api_version="2024-10-21",
@@ -175,7 +175,7 @@ ENVIRONMENTS = {
     ),
     "a preset": (
         {"PROVIDER_TYPE": "deepseek", "DEEPSEEK_API_KEY": "test-key-not-secret"},
-        OpenAiCompatProvider(preset="deepseek", api_key=Secret("test-key-not-secret")),
+        OpenAiCompatSettings(preset="deepseek", api_key=Secret("test-key-not-secret")),
     ),
 }
 
@@ -191,19 +191,19 @@ def test_the_environment_alone_is_enough(
 def test_openais_key_goes_to_no_other_service(tmp_path: Path) -> None:
     environ = {"PROVIDER_TYPE": "deepseek", "OPENAI_API_KEY": "test-key-not-secret"}
     provider = load_nothing(tmp_path, environ).settings.provider
-    assert provider == OpenAiCompatProvider(preset="deepseek")
+    assert provider == OpenAiCompatSettings(preset="deepseek")
 
 
 def test_overrides_add_to_the_provider_of_the_environment(tmp_path: Path) -> None:
     environ = {"PROVIDER_TYPE": "vllm", "MODELMUX_PROVIDER__MODELS": "a, b"}
     provider = load_nothing(tmp_path, environ).settings.provider
-    assert provider == VllmProvider(models=("a", "b"))
+    assert provider == VllmSettings(models=("a", "b"))
 
 
 def test_an_override_reaches_into_a_list(tmp_path: Path) -> None:
     environ = {"MODELMUX_PROVIDERS__0__BASE_URL": "http://127.0.0.1:9/v1"}
     loaded = load_text('[[providers]]\ntype = "vllm"\n', tmp_path, environ)
-    assert loaded.settings.providers == (VllmProvider(base_url="http://127.0.0.1:9/v1"),)
+    assert loaded.settings.providers == (VllmSettings(base_url="http://127.0.0.1:9/v1"),)
 
 
 def test_a_key_of_the_environment_joins_those_of_the_file(tmp_path: Path) -> None:
