@@ -26,6 +26,7 @@ from .sse import SSE_HEADERS, data_frame
 from .watcher import ClientGone, RunningCall, RunningCalls
 
 _log = logging.getLogger("modelmux.http")
+_LARGE_AT_ONCE = 1
 
 
 class GenerationHandler:
@@ -36,6 +37,8 @@ class GenerationHandler:
         self._calls = calls
         self._dialect = dialect
         self._headers = AnswerHeaders()
+        # Each decoding holds the interpreter for moments; many at once would queue for it.
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._monotonic = services.clock.monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +94,8 @@ class GenerationHandler:
             envelope = dialect.decode_envelope(members)
             content = Deferred(lambda: dialect.decode_content(members))
         else:
-            members, envelope, content = await asyncio.to_thread(_decode_large, dialect, body)
+            async with self._large:
+                members, envelope, content = await asyncio.to_thread(_decode_large, dialect, body)
         del body
         run.headers = _READ  # a stream may run for an hour
         run.model = envelope.model
