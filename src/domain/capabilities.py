@@ -104,9 +104,8 @@ class CapabilityRule:
     """Changes for every model whose name matches `pattern` (shell style, case kept)."""
 
     pattern: str
-    changes: Mapping[
-        str, Any
-    ]  # Any: field values of Capabilities, checked when the rule is applied
+    # Any: values of the fields of Capabilities, checked when the rule is applied.
+    changes: Mapping[str, Any]
 
 
 def resolve(base: Capabilities, rules: Iterable[CapabilityRule], model: str) -> Capabilities:
@@ -118,6 +117,7 @@ def resolve(base: Capabilities, rules: Iterable[CapabilityRule], model: str) -> 
     return record
 
 
+# Any here: what configuration holds until it is checked; getattr: the fields by their names.
 def refine(record: Capabilities, changes: Mapping[str, Any]) -> Capabilities:
     """Return `record` with `changes`, whose values may be plain strings and lists.
 

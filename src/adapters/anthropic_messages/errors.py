@@ -18,7 +18,7 @@ from ...domain.errors import (
     UpstreamTimeout,
 )
 from ..transport.answers import ErrorReply
-from ..transport.retry_after import retry_after_s, seconds_of
+from ..transport.retry_after import first_delay_s, retry_after_s
 from ..transport.upstream_words import presentable
 from . import wire
 
@@ -138,9 +138,4 @@ def _retry_after_s(headers: Mapping[str, str], error: wire.ErrorBody) -> float |
         delays = [detail.retry_delay for detail in _decode_details(error.details)]
     except msgspec.DecodeError:
         return None  # Anthropic's details are an object, and tell no time
-    for delay in delays:
-        if delay.endswith("s"):
-            seconds = seconds_of(delay[:-1])
-            if seconds is not None:
-                return seconds
-    return None
+    return first_delay_s(delays)

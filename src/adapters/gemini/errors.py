@@ -17,7 +17,7 @@ from ...domain.errors import (
     UpstreamTimeout,
 )
 from ..transport.answers import ErrorReply
-from ..transport.retry_after import retry_after_s, seconds_of
+from ..transport.retry_after import first_delay_s, retry_after_s
 from ..transport.upstream_words import presentable
 from . import wire
 
@@ -135,9 +135,4 @@ def decode_retry_info(details: msgspec.Raw) -> float | None:
         delays = [detail.retry_delay for detail in _decode_details(details)]
     except msgspec.DecodeError:
         return None
-    for delay in delays:
-        if delay.endswith("s"):
-            seconds = seconds_of(delay[:-1])
-            if seconds is not None:
-                return seconds
-    return None
+    return first_delay_s(delays)

@@ -7,10 +7,9 @@ from typing import Final
 
 import msgspec
 
-from ...application.adjusting import ignored_members
+from ...application.adjusting import CUSTOM_TOOLS_EMULATED, ignored_members
 from ...application.filters.adjusting import record
 from ...application.ports import Answer, Credentials, LlmProvider
-from ...domain.adjustments import Adjustment
 from ...domain.capabilities import Capabilities, resolve
 from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature
@@ -29,9 +28,6 @@ from .preset import Preset
 from .tailoring import ask_for_usage, tailor
 
 _SPOKEN: Final = frozenset({Dialect.CHAT_COMPLETIONS, Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
-_CUSTOM_EMULATED: Final = Adjustment(
-    "tools", "emulated", "custom tools are sent as functions with one text argument"
-)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -159,7 +155,7 @@ class OpenAICompatProvider(LlmProvider):
             )
         if request.verbatim is not None:
             # A body that may be relayed was not read on its way here, so nobody has told yet.
-            made = (*([_CUSTOM_EMULATED] if custom_names else ()), *ignored_members(content))
+            made = (*([CUSTOM_TOOLS_EMULATED] if custom_names else ()), *ignored_members(content))
             record(request, [one for one in made if one not in request.journal.adjustments])
         body = encode_members(
             content, model=request.model, stream=request.stream, spelling=spelling

@@ -1,6 +1,6 @@
 """How long an upstream asks us to wait, read from a reply's headers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -13,11 +13,11 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
     A date is measured against the reply's own `date`, so that no clock of ours is asked.
     """
-    milliseconds = seconds_of(headers.get("retry-after-ms"))
+    milliseconds = _seconds_of(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
     text = headers.get("retry-after")
-    seconds = seconds_of(text)
+    seconds = _seconds_of(text)
     if seconds is not None or text is None:
         return seconds
     until, since = _date(text), _date(headers.get("date"))
@@ -27,7 +27,17 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return seconds if seconds <= _LONGEST_S else None
 
 
-def seconds_of(text: str | None) -> float | None:
+def first_delay_s(delays: Iterable[str]) -> float | None:
+    """Return the seconds of the first of Google's durations (`3.5s`) that can be waited for."""
+    for delay in delays:
+        if delay.endswith("s"):
+            seconds = _seconds_of(delay[:-1])
+            if seconds is not None:
+                return seconds
+    return None
+
+
+def _seconds_of(text: str | None) -> float | None:
     """Return the number that `text` is, if it is a time somebody might wait."""
     try:
         number = float(text) if text is not None else -1.0

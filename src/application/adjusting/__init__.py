@@ -14,9 +14,9 @@ from .messages import fit_media, fit_prefill
 from .output import fit_output_format, fit_schemas
 from .sampling import fit_limits, fit_sampling
 from .thinking import fit_effort, fit_unproven_turn
-from .tools import fit_tool_choice, fit_tools
+from .tools import CUSTOM_TOOLS_EMULATED, fit_tool_choice, fit_tools
 
-__all__ = ["adjust", "ignored_members"]
+__all__ = ["CUSTOM_TOOLS_EMULATED", "adjust", "ignored_members"]
 
 _STEPS: tuple[Callable[[Fitting], None], ...] = (
     fit_media,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ...domain.adjustments import Adjustment
 from ...domain.capabilities import Thinking
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
@@ -15,6 +16,10 @@ from ...domain.tools import (
 )
 from ..instructions import for_choice
 from .fitting import Fitting
+
+CUSTOM_TOOLS_EMULATED = Adjustment(
+    "tools", "emulated", "custom tools are sent as functions with one text argument"
+)
 
 
 def fit_tools(fit: Fitting) -> None:
@@ -30,7 +35,7 @@ def fit_tools(fit: Fitting) -> None:
             param="tools",
         )
     if not can.custom_tools and any(isinstance(tool, CustomTool) for tool in content.tools):
-        fit.tell("tools", "emulated", "custom tools are sent as functions with one text argument")
+        fit.made.append(CUSTOM_TOOLS_EMULATED)
     if not can.strict_tools and any(
         isinstance(tool, FunctionTool) and tool.strict for tool in content.tools
     ):

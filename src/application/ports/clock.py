@@ -5,6 +5,8 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """The time that use cases, filters and stores go by."""
+
     @abstractmethod
     def now(self) -> float:
         """Return seconds since the Unix epoch."""
@@ -16,4 +18,6 @@ class Clock(Protocol):
         ...
 
     @abstractmethod
-    async def sleep(self, duration_s: float) -> None: ...
+    async def sleep(self, duration_s: float) -> None:
+        """Return after `duration_s` of this clock's monotonic time, 0 and less at once."""
+        ...

@@ -45,10 +45,18 @@ class KeyRegistry(Protocol):
 
     @abstractmethod
     async def list(self) -> Sequence[KeyRecord]:
-        """Return all records, revoked ones too, oldest first."""
+        """Return all records, revoked ones too, oldest first.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
         ...
 
     @abstractmethod
     async def revoke(self, key_id: str) -> KeyRecord | None:
-        """Return the ended record; None if there is none of that id. Idempotent."""
+        """Return the ended record; None if there is none of that id. Idempotent.
+
+        Raises:
+            StoreError: it could not be ended.
+        """
         ...

@@ -7,6 +7,8 @@ from ...domain.conversation import ImageData
 
 
 class MediaFetcher(Protocol):
+    """Reaches public addresses only; whoever made it closes it."""
+
     @abstractmethod
     async def fetch_image(self, url: str) -> ImageData:
         """Return the image at a public http or https address.

@@ -25,6 +25,8 @@ class KeptProof:
 
 
 class ProofVault(Protocol):
+    """Bounded in time and size; a proof that is gone is no error."""
+
     @abstractmethod
     async def keep(self, proofs: Mapping[ProofKey, KeptProof]) -> None:
         """Keep all, until the vault's time limit; they outlive the process once this returns.

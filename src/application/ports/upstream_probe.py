@@ -27,6 +27,8 @@ class ProbeReport:
 
 
 class UpstreamProbe(Protocol):
+    """Knows one upstream; asking costs no tokens."""
+
     @abstractmethod
     async def probe(self) -> ProbeReport:
         """Return the report; failures are reports, not exceptions."""
