@@ -231,14 +231,13 @@ def _metrics(clock: Clock) -> PrometheusObserver:
 
 
 def _observer(
-    log: LogSettings, metrics: PrometheusObserver, writer: LineWriter, tells: bool
+    log: LogSettings, metrics: PrometheusObserver, writer: LineWriter, clock: Clock, tells: bool
 ) -> Observer:
     if not tells:
         return metrics
     pretty = log.format == "pretty" or (log.format == "auto" and sys.stderr.isatty())
-    return ObserverGroup(
-        (metrics, RequestLog(writer.write, redact, pretty=pretty, level=log.level))
-    )
+    request_log = RequestLog(writer.write, redact, clock.now, pretty=pretty, level=log.level)
+    return ObserverGroup((metrics, request_log))
 
 
 def _limits(server: ServerSettings) -> HttpLimits:
@@ -265,7 +264,7 @@ class Container(containers.DeclarativeContainer):
     ids = providers.Singleton(RandomIds)
     log_writer = providers.Singleton(LineWriter)
     metrics = providers.Singleton(_metrics, clock)
-    observer = providers.Singleton(_observer, settings.log, metrics, log_writer, tells)
+    observer = providers.Singleton(_observer, settings.log, metrics, log_writer, clock, tells)
     store = providers.Singleton(_store, settings, clock)
     fetcher = providers.Singleton(_fetcher, settings.media)
     adapters = providers.Singleton(_adapters, loaded, clock, ids)

@@ -24,16 +24,19 @@ _CHATTER = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
 
 class RequestLog(Observer):
-    """`write` takes whole lines and returns at once; `redact` passes over what upstreams said."""
+    """`write` takes whole lines and returns at once; `redact` passes over what upstreams said.
+
+    `now` is a clock's.
+    """
 
     def __init__(
         self,
         write: Callable[[bytes], None],
         redact: Callable[[str], str],
+        now: Callable[[], float],
         *,
         pretty: bool = False,
         level: Level = "info",
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._write = write
         self._redact = redact

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.memory.observer import RecordingObserver
 from modelmux.adapters.observability.observer_group import ObserverGroup
 from modelmux.adapters.observability.request_log import RequestLog
@@ -17,6 +18,9 @@ def lines_of(written: list[bytes]) -> list[Mapping[str, Any]]:
     return [json.loads(line) for line in written]
 
 
+NOW = ManualClock().now
+
+
 class TestRequestLogAsJson(ObserverContract):
     @pytest.fixture
     def observer(self) -> Observer:
@@ -28,7 +32,7 @@ class TestRequestLogAsJson(ObserverContract):
             json.loads(line)
             written.append(line)
 
-        return RequestLog(check, redact)
+        return RequestLog(check, redact, NOW)
 
 
 class TestRequestLogForPeople(ObserverContract):
@@ -38,7 +42,7 @@ class TestRequestLogForPeople(ObserverContract):
             assert line.endswith(b"\n")
             assert line.count(b"\n") == 1
 
-        return RequestLog(check, redact, pretty=True)
+        return RequestLog(check, redact, NOW, pretty=True)
 
 
 class TestObserverGroup(ObserverContract):
@@ -58,7 +62,7 @@ class TestObserverGroup(ObserverContract):
 
 def test_a_line_tells_what_happened() -> None:
     written: list[bytes] = []
-    RequestLog(written.append, redact, now=lambda: 1_800_000_000.25).exchange_settled(finished())
+    RequestLog(written.append, redact, lambda: 1_800_000_000.25).exchange_settled(finished())
     assert lines_of(written) == [
         {
             "ts": "2027-01-15T08:00:00.250Z",
@@ -88,7 +92,7 @@ def test_a_line_tells_what_happened() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     written: list[bytes] = []
-    RequestLog(written.append, redact, now=lambda: 0.0).exchange_settled(refused())
+    RequestLog(written.append, redact, lambda: 0.0).exchange_settled(refused())
     assert lines_of(written)[0] == {
         "ts": "1970-01-01T00:00:00.000Z",
         "level": "warning",
@@ -105,7 +109,7 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_the_level_follows_what_happened() -> None:
     def level_of(exchange: Exchange) -> str:
         written: list[bytes] = []
-        RequestLog(written.append, redact, level="debug").exchange_settled(exchange)
+        RequestLog(written.append, redact, NOW, level="debug").exchange_settled(exchange)
         return str(lines_of(written)[0]["level"])
 
     failed, cut, health, sick = finished(), finished(), finished(), finished()
@@ -118,7 +122,7 @@ def test_the_level_follows_what_happened() -> None:
 
 def test_lines_below_the_level_are_not_written() -> None:
     written: list[bytes] = []
-    log = RequestLog(written.append, redact, level="error")
+    log = RequestLog(written.append, redact, NOW, level="error")
     log.exchange_settled(finished())
     log.attempt_settled(request(), 0.1, UpstreamRateLimited("slow down"))
     assert written == []
@@ -126,7 +130,7 @@ def test_lines_below_the_level_are_not_written() -> None:
 
 def test_details_are_redacted() -> None:
     written: list[bytes] = []
-    log = RequestLog(written.append, redact)
+    log = RequestLog(written.append, redact, NOW)
     exchange = refused()
     exchange.error_detail = "upstream said: bad key sk-notsecretnotsecret"
     log.exchange_settled(exchange)
@@ -137,7 +141,7 @@ def test_details_are_redacted() -> None:
 
 def test_a_failed_attempt_is_told_though_the_request_may_succeed() -> None:
     written: list[bytes] = []
-    log = RequestLog(written.append, redact, now=lambda: 0.0)
+    log = RequestLog(written.append, redact, lambda: 0.0)
     log.attempt_settled(request(), 0.1, None)
     log.attempt_settled(request(), 0.1, UpstreamRateLimited("slow down", status=429))
     assert lines_of(written) == [
@@ -160,7 +164,7 @@ def test_the_pretty_form_shows_the_facts_and_steers_no_terminal() -> None:
     written: list[bytes] = []
     exchange = finished()
     exchange.error, exchange.error_detail = "stream_cut", "\x1b]0;owned\x07\nnext"
-    RequestLog(written.append, redact, pretty=True).exchange_settled(exchange)
+    RequestLog(written.append, redact, NOW, pretty=True).exchange_settled(exchange)
     text = written[0].decode()
     for fact in ("200", "sonnet", "-> vertex/claude-test", "tokens=100+20", "1.2s", "stream_cut"):
         assert fact in text
