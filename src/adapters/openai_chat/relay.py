@@ -25,6 +25,7 @@ from ..transport.answers import ErrorReply, Relay
 from ..transport.sse import FrameSplitter, SseDecoder, SseFrame
 from .error_bodies import is_flat_error
 from .errors import decode_error, decode_error_object
+from .restream import stream_of
 from .usage import decode_finish_reason, decode_usage
 from .wire import WirePassing, WireReason, decode_embeddings, decode_passing
 
@@ -42,7 +43,8 @@ class ChatRelay(Relay):
     `model` is the upstream's name for it, `hidden` as in `Reading`. `hide_usage` takes out the
     chunk that has usage alone, `respell_reasoning` makes `reasoning_content` of `reasoning`, and
     `several` says that more than one answer was asked for: then each frame is parsed, to know
-    whether all came to their end.
+    whether all came to their end. `streamed` says that the caller wants a stream, even where the
+    answer comes whole.
     """
 
     __slots__ = (
@@ -56,6 +58,7 @@ class ChatRelay(Relay):
         "_several",
         "_splitter",
         "_started",
+        "_streamed",
         "_usage",
     )
 
@@ -68,6 +71,7 @@ class ChatRelay(Relay):
         hide_usage: bool = False,
         respell_reasoning: bool = False,
         several: bool = False,
+        streamed: bool = False,
     ) -> None:
         self._model = model
         self._max_event_bytes = max_event_bytes
@@ -75,6 +79,7 @@ class ChatRelay(Relay):
         self._hide_usage = hide_usage
         self._respell = respell_reasoning
         self._several = several
+        self._streamed = streamed
         self._splitter = FrameSplitter(max_event_bytes)
         self._started = False
         self._held: list[bytes] = []
@@ -118,9 +123,17 @@ class ChatRelay(Relay):
             for choice in passing.choices
         )
         usage = decode_usage(passing.usage) if passing.usage is not None else None
+        relayed = self._respelled(body)
+        if self._streamed:
+            try:
+                relayed = stream_of(relayed, usage=not self._hide_usage)
+            except msgspec.DecodeError as error:
+                raise ProviderProtocolBroken(
+                    "The upstream sent something that is no completion.", detail=str(error)
+                ) from error
         return [
             ResponseStarted(passing.id or "", passing.model or self._model),
-            RelayedBytes(self._respelled(body)),
+            RelayedBytes(relayed),
             ResponseFinished(reasons, usage),
         ]
 

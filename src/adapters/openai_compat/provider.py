@@ -135,6 +135,7 @@ class OpenAICompatProvider(LlmProvider):
             hide_usage=not request.include_usage,
             respell_reasoning=self._preset.respell_reasoning,
             several="n" in members,
+            streamed=request.stream,
         )
         request.journal.relayed = True
         call = HttpCall(

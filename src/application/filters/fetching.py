@@ -50,7 +50,13 @@ class Fetching(LlmProvider):
         return {url: task.result() for url, task in tasks.items()}
 
     async def _fetch(self, url: str) -> ImageData:
-        return await self.fetcher.fetch_image(url)
+        try:
+            return await self.fetcher.fetch_image(url)
+        except InvalidRequest as error:
+            # Which message it stood in is not known here; the fetcher knows nothing of messages.
+            raise InvalidRequest(
+                error.message, param="messages", reason="invalid_image_url"
+            ) from error
 
 
 def _images(content: Generation) -> list[ImageUrl]:
