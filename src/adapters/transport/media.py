@@ -10,6 +10,7 @@ import base64
 import ipaddress
 import socket
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urljoin
 
 from ...application.ports import MediaFetcher
@@ -25,6 +26,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 3
+_LOOKUPS_AT_ONCE = 8
 _INLINE_BASE64_BYTES = 256 * 1024
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
@@ -47,6 +49,8 @@ class PublicMediaFetcher(MediaFetcher):
         self._timeout_s = timeout_s
         self._ports = frozenset(ports)
         self._allow = tuple(allow_addresses)
+        # Strangers' names may take long to resolve, and upstreams' must not wait behind them.
+        self._resolver = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, "media-names")
         # Nothing is kept alive: these are strangers, met once. A proxy would resolve names anew.
         self._client = HttpClient(
             "media",
@@ -72,6 +76,7 @@ class PublicMediaFetcher(MediaFetcher):
         return ImageData(media_type, text.decode("ascii"))
 
     async def aclose(self) -> None:
+        self._resolver.shutdown(wait=False, cancel_futures=True)
         await self._client.aclose()
 
     async def _fetch(self, text: str) -> bytes:
@@ -114,8 +119,10 @@ class PublicMediaFetcher(MediaFetcher):
 
     async def _resolve(self, host: str, port: int, /) -> Sequence[str]:
         """Return the addresses to dial; refuse a name that has any which is not allowed."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._resolver, _look_up, host, port
+        )
+        addresses = [ipaddress.ip_address(address) for address in found]
         if not addresses or not all(self._is_allowed(address) for address in addresses):
             raise InvalidRequest("The image's address is not a public one.")
         return [str(address) for address in addresses]
@@ -124,6 +131,10 @@ class PublicMediaFetcher(MediaFetcher):
         if any(address in network for network in self._allow):
             return True
         return is_public(address)
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def is_public(address: Address) -> bool:
