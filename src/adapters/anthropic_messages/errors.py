@@ -69,14 +69,14 @@ def decode_error_event(data: bytes) -> ProviderError:
 
 
 def _decode(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    error = _error_body(body)
-    if status < 400:
-        status = _STATUS_OF_TYPE.get(error.type, 500 if status < 300 else status)
-    kind = error.type or error.status
     if 300 <= status < 400:
         return ProviderProtocolBroken(
             "The upstream redirects elsewhere; check its base URL.", status=status
         )
+    error = _error_body(body)
+    if status < 300:
+        status = _STATUS_OF_TYPE.get(error.type, 500)
+    kind = error.type or error.status
     said = presentable(error.message)
     message = said or f"The upstream answered with status {status}."
     if status in (408, 504):
