@@ -29,14 +29,10 @@ from ...domain.events import (
 from ...domain.response import Candidate, Response
 from ..client_dialect import AnswerHead
 from ..sse import DONE
-from .wire import (
+from .answer_wire import (
     AnswerMessage,
-    CalledCustom,
-    CalledFunction,
     Choice,
     Completion,
-    CustomCall,
-    FunctionCall,
     Logprob,
     Logprobs,
     TopLogprob,
@@ -44,6 +40,7 @@ from .wire import (
     UsageDetailsOut,
     UsageShape,
 )
+from .wire import CalledCustom, CalledFunction, CustomCall, FunctionCall
 
 _encode = msgspec.json.Encoder().encode
 # OpenAI has five words and its SDKs take no sixth.

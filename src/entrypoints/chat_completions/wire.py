@@ -1,13 +1,13 @@
-"""The shapes of chat completions as callers send and receive them.
+"""The shapes of chat completions as callers send them.
 
 Source: OpenAI's API reference for POST /v1/chat/completions, with the de-facto `reasoning_content`
-and `reasoning`. Members that are not read here are ignored; where a member is required, so it is
-at OpenAI.
+and `reasoning`. Members without a name here are noted, and told if they are lost; where a member
+is required, so it is at OpenAI.
 """
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 _Name = Annotated[str, Meta(min_length=1, max_length=256)]
 
@@ -282,70 +282,3 @@ class JsonSchemaFormat(
 
 
 FormatShape: TypeAlias = TextFormat | JsonObjectFormat | JsonSchemaFormat
-
-
-# What callers receive.
-
-
-class UsageDetailsIn(Struct, frozen=True):
-    cached_tokens: int
-    cache_write_tokens: int
-    audio_tokens: int = 0
-
-
-class UsageDetailsOut(Struct, frozen=True):
-    reasoning_tokens: int
-    audio_tokens: int = 0
-    accepted_prediction_tokens: int = 0
-    rejected_prediction_tokens: int = 0
-
-
-class UsageShape(Struct, frozen=True):
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: UsageDetailsIn
-    completion_tokens_details: UsageDetailsOut
-
-
-class TopLogprob(Struct, frozen=True):
-    token: str
-    logprob: float
-    bytes: tuple[int, ...] | None
-
-
-class Logprob(Struct, frozen=True):
-    token: str
-    logprob: float
-    bytes: tuple[int, ...] | None
-    top_logprobs: list[TopLogprob]
-
-
-class Logprobs(Struct, frozen=True):
-    content: list[Logprob]
-    refusal: None = None
-
-
-class AnswerMessage(Struct, frozen=True, kw_only=True):
-    role: Literal["assistant"] = "assistant"
-    content: str | None
-    refusal: str | None
-    reasoning_content: str | UnsetType = UNSET
-    tool_calls: list[FunctionCall | CustomCall] | UnsetType = UNSET
-    function_call: CalledFunction | UnsetType = UNSET
-
-
-class Choice(Struct, frozen=True):
-    index: int
-    message: AnswerMessage
-    finish_reason: str
-    logprobs: Logprobs | None = None
-
-
-class Completion(Struct, frozen=True, kw_only=True):
-    id: str
-    object: Literal["chat.completion"] = "chat.completion"
-    created: int
-    model: str
-    choices: list[Choice]
-    usage: UsageShape | UnsetType = UNSET
