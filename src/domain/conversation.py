@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from .json_values import JsonObject
+
 
 class Role(StrEnum):
     SYSTEM = "system"
@@ -29,18 +31,23 @@ class Proof:
     """Opaque bytes a vendor wants back unchanged, on the same item, for the same model.
 
     `kind` is the vendor's own word for it (`signature`, `redacted_thinking`,
-    `thought_signature`, `reasoning_content`); `value` is the text as it came on the wire.
+    `thought_signature`, `reasoning_content`, `encrypted_content`); `value` is the text as it came
+    on the wire; `item_id` the vendor's own id of the item, where it wants that back too.
     """
 
     vendor: Vendor
     model: str
     kind: str
     value: str
+    item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """Words; `annotations` are citations, JSON objects as the Responses API has them."""
+
     text: str
+    annotations: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,14 @@ class ImageData:
 
     media_type: str
     data: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """An image that only the vendor who keeps it can see."""
+
+    file_id: str
     detail: str | None = None
 
 
@@ -92,14 +107,35 @@ class FileReference:
     filename: str | None = None
 
 
-Part: TypeAlias = Text | Refusal | ImageUrl | ImageData | Audio | FileData | FileReference
+@dataclass(frozen=True, slots=True)
+class FileUrl:
+    """A document at an address that the vendor has to fetch."""
+
+    url: str
+    filename: str | None = None
+
+
+Part: TypeAlias = (
+    Text
+    | Refusal
+    | ImageUrl
+    | ImageData
+    | ImageReference
+    | Audio
+    | FileData
+    | FileReference
+    | FileUrl
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """`phase` is an assistant's word for what the text is: `commentary` or `final_answer`."""
+
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
+    phase: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +157,7 @@ class ToolCall:
     """A model's call of a tool.
 
     `arguments` is the text the model produced: JSON for a function (empty means `{}`), free
-    text for a custom tool.
+    text for a custom tool. `namespace` is that of the tool, None for one outside of any.
     """
 
     id: str
@@ -129,6 +165,7 @@ class ToolCall:
     arguments: str
     kind: ToolKind = "function"
     proof: Proof | None = None
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +175,25 @@ class ToolResult:
     call_id: str
     parts: tuple[Part, ...]
     is_error: bool = False
+    kind: ToolKind = "function"
 
 
-Item: TypeAlias = Message | Reasoning | ToolCall | ToolResult
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What stood before it in short: our own summary, which clients carry sealed."""
+
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueItem:
+    """An item of the Responses API that only a server of that language understands.
+
+    `value` is the whole item, its `type` among it.
+    """
+
+    type: str
+    value: JsonObject
+
+
+Item: TypeAlias = Message | Reasoning | ToolCall | ToolResult | Compaction | OpaqueItem

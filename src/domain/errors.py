@@ -10,6 +10,7 @@ ModelmuxError
 │   ├── UnsupportedFeature           the target cannot do what was asked, and it was not dropped
 │   ├── ModelNotFound                no route, alias or provider of that name
 │   ├── NotFound                     no such path or object
+│   ├── Conflict                     somebody else writes there now
 │   └── MethodNotAllowed             the path exists, the method does not
 ├── AuthenticationError              we do not know, or do not admit, the caller
 │   ├── MissingKey
@@ -18,7 +19,7 @@ ModelmuxError
 ├── OverloadError                    the gateway itself has no room; `retry_after_s`
 │   ├── TooManyWaiting               a provider's slots and its waiting places are taken
 │   └── ShuttingDown
-├── StoreError                       a store of ours does not answer
+├── StoreError                       a store of ours does not answer; `retry_after_s`
 └── ProviderError                    an upstream did not give a whole answer
     ├── ConversionError              what came cannot be said in the caller's dialect
     │   └── ProviderProtocolBroken   not the protocol: broken JSON, HTML, an empty 200
@@ -115,6 +116,14 @@ class NotFound(RequestError):
     code = "not_found"
 
 
+class Conflict(RequestError):
+    """`reason` is the fine word: what is in the way, such as `conversation_locked`."""
+
+    def __init__(self, message: str, *, reason: str, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.reason = reason
+
+
 class MethodNotAllowed(RequestError):
     """`allowed` are the methods the path takes."""
 
@@ -161,6 +170,7 @@ class ShuttingDown(OverloadError):
 
 class StoreError(ModelmuxError):
     retryable = True
+    retry_after_s = 1.0
 
 
 class ProviderError(ModelmuxError):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from .conversation import Proof, ToolKind
+from .conversation import OpaqueItem, Proof, ToolKind
+from .json_values import JsonObject
 
 
 class FinishReason(StrEnum):
@@ -54,10 +55,26 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageStarted:
+    """A message begins that is one of its own, or has a phase; others begin with their text."""
+
+    phase: str | None = None
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     text: str
     choice: int = 0
     logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationAdded:
+    """A citation in the text that is open; a JSON object of the Responses API."""
+
+    annotation: JsonObject
+    choice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,7 @@ class ToolCallStarted:
     kind: ToolKind = "function"
     proof: Proof | None = None
     choice: int = 0
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +118,14 @@ class ToolCallDelta:
 
     index: int
     arguments: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueItemAdded:
+    """A whole item that the vendor's own tools brought."""
+
+    item: OpaqueItem
     choice: int = 0
 
 
@@ -120,12 +146,15 @@ class ResponseFinished:
 
 StreamEvent: TypeAlias = (
     ResponseStarted
+    | MessageStarted
     | TextDelta
+    | AnnotationAdded
     | RefusalDelta
     | ReasoningDelta
     | ReasoningFinished
     | ToolCallStarted
     | ToolCallDelta
+    | OpaqueItemAdded
     | RelayedBytes
     | ResponseFinished
 )

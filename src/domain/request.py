@@ -14,6 +14,7 @@ from .effort import Effort
 from .journal import Journal
 from .json_values import JsonObject
 from .tools import AUTO, ToolChoice, ToolDefinition
+from .turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +65,29 @@ NO_EXTRAS: Mapping[str, object] = MappingProxyType({})
 class Generation:
     """The content of one request: the conversation so far and what is wanted next.
 
-    `effort` None leaves thinking to the model's default. `reasoning_text` asks that thoughts be
-    told where the vendor hides them by default. `extras` are top-level members of the caller's
-    body that have no name here, each value an opaque JSON text in the form the entrypoint's
-    decoder kept; they go to upstreams of the caller's own dialect and to no other. `ignored` names
-    members inside messages and tools that have no place here: only a relayed body keeps them.
+    `instructions` stand before all items and are of this request alone. `effort` None leaves
+    thinking to the model's default. `reasoning_text` asks that thoughts be told where the vendor
+    hides them by default, `reasoning_summary` how (`auto`, `concise`, `detailed`). `truncate`
+    allows items to be left out from the start where the context is too long. `extras` are top-level
+    members of the caller's body that have no name here, each value an opaque JSON text in the form
+    the entrypoint's decoder kept; they go to upstreams of the caller's own dialect and to no other.
+    `ignored` names members inside messages and tools that have no place here: only a relayed body
+    keeps them.
     """
 
     items: tuple[Item, ...]
     tools: tuple[ToolDefinition, ...] = ()
     tool_choice: ToolChoice = AUTO
     parallel_tool_calls: bool | None = None
+    instructions: str | None = None
+    max_tool_calls: int | None = None
+    truncate: bool = False
     sampling: Sampling = DEFAULT_SAMPLING
     max_output_tokens: int | None = None
     output_format: OutputFormat = PLAIN_TEXT
     effort: Effort | None = None
     reasoning_text: bool = True
+    reasoning_summary: str | None = None
     verbosity: str | None = None
     service_tier: str | None = None
     metadata: Mapping[str, str] | None = None
@@ -119,7 +127,7 @@ class GenerationRequest:
     `capabilities` and `policy` are the planned target's. Reading `content` keeps the relay lane
     open; a filter that changes the content, or has to understand the answer, passes the request
     on with `verbatim=None`. `include_usage` says whether a streaming caller wants usage told;
-    relayed streams are trimmed by it.
+    relayed streams are trimmed by it. `turn` is there for the Responses API alone.
     """
 
     model: str
@@ -129,6 +137,7 @@ class GenerationRequest:
     caller: Caller
     verbatim: Verbatim | None = None
     include_usage: bool = False
+    turn: Turn | None = None
     capabilities: Capabilities = ANY_CAPABILITIES
     policy: Policy = Policy.WARN
     journal: Journal = field(default_factory=Journal)
@@ -143,6 +152,7 @@ class GenerationRequest:
             self.caller,
             self.verbatim,
             self.include_usage,
+            self.turn,
             capabilities,
             policy,
             self.journal,

@@ -1,12 +1,15 @@
 """Response, a whole answer; and ResponseBuilder, which folds events into one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from .conversation import Item, Message, Part, Proof, Reasoning, Refusal, Role, Text, ToolCall
 from .events import (
+    AnnotationAdded,
     FinishReason,
+    MessageStarted,
+    OpaqueItemAdded,
     ReasoningDelta,
     ReasoningFinished,
     RefusalDelta,
@@ -20,6 +23,7 @@ from .events import (
     ToolCallStarted,
     Usage,
 )
+from .json_values import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +49,34 @@ class Response:
 class _Open:
     """A choice in the making: finished items, and the fragments of the one that is open."""
 
-    __slots__ = ("calls", "items", "logprobs", "parts", "reasoning", "refusal", "text")
+    __slots__ = (
+        "annotations", "calls", "items", "logprobs", "parts", "phase", "reasoning", "refusal",
+        "text",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.calls: dict[int, tuple[int, list[str]]] = {}
         self.parts: list[Part] = []
+        self.phase: str | None = None
         self.text: list[str] = []
+        self.annotations: list[JsonObject] = []
         self.refusal: list[str] = []
         self.reasoning: list[str] = []
         self.logprobs: list[TokenLogprob] = []
 
     def end_text(self) -> None:
         if self.text:
-            self.parts.append(Text("".join(self.text)))
+            self.parts.append(Text("".join(self.text), tuple(self.annotations)))
             self.text.clear()
+            self.annotations.clear()
         if self.refusal:
             self.parts.append(Refusal("".join(self.refusal)))
             self.refusal.clear()
         if self.parts:
-            self.items.append(Message(Role.ASSISTANT, tuple(self.parts)))
+            self.items.append(Message(Role.ASSISTANT, tuple(self.parts), phase=self.phase))
             self.parts.clear()
+        self.phase = None
 
     def end_reasoning(self, proof: Proof | None = None) -> None:
         if self.reasoning or proof is not None:
@@ -109,9 +120,23 @@ class ResponseBuilder:
                     choice.end_text()
                     choice.end_reasoning()
                     choice.calls[event.index] = (len(choice.items), [])
-                    choice.items.append(ToolCall(event.id, event.name, "", event.kind, event.proof))
+                    choice.items.append(
+                        ToolCall(event.id, event.name, "", event.kind, event.proof, event.namespace)
+                    )
                 case ToolCallDelta():
                     self._choice(event.choice).calls[event.index][1].append(event.arguments)
+                case MessageStarted():
+                    choice = self._choice(event.choice)
+                    choice.end_reasoning()
+                    choice.end_text()
+                    choice.phase = event.phase
+                case AnnotationAdded():
+                    self._choice(event.choice).annotations.append(event.annotation)
+                case OpaqueItemAdded():
+                    choice = self._choice(event.choice)
+                    choice.end_text()
+                    choice.end_reasoning()
+                    choice.items.append(event.item)
                 case RelayedBytes():
                     self._relayed.append(event.data)
                 case ResponseStarted():
@@ -150,7 +175,5 @@ def _candidate(choice: _Open, reason: FinishReason) -> Candidate:
     for position, fragments in choice.calls.values():
         call = choice.items[position]
         if isinstance(call, ToolCall):
-            choice.items[position] = ToolCall(
-                call.id, call.name, "".join(fragments), call.kind, call.proof
-            )
+            choice.items[position] = replace(call, arguments="".join(fragments))
     return Candidate(tuple(choice.items), reason, tuple(choice.logprobs))

@@ -31,7 +31,28 @@ class CustomTool:
     grammar: Grammar | None = None
 
 
-ToolDefinition: TypeAlias = FunctionTool | CustomTool
+CallableTool: TypeAlias = FunctionTool | CustomTool
+"""What the caller runs: all that targets know which do not speak the Responses API."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNamespace:
+    """Tools under a name of their own; a call of one carries the namespace."""
+
+    name: str
+    tools: tuple[CallableTool, ...]
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostedTool:
+    """A tool that the vendor runs (`web_search`, `mcp`, ...); `value` is its whole definition."""
+
+    type: str
+    value: JsonObject
+
+
+ToolDefinition: TypeAlias = CallableTool | ToolNamespace | HostedTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +78,23 @@ class NamedTool:
 
 
 @dataclass(frozen=True, slots=True)
+class HostedChoice:
+    """The model must call this hosted tool; `value` is the whole choice."""
+
+    type: str
+    value: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class AllowedTools:
-    """The model may (or with `required` must) call, but only one of `names`."""
+    """The model may (or with `required` must) call, but only one of `names`.
+
+    A hosted tool is named by its type.
+    """
 
     names: tuple[str, ...]
     required: bool = False
 
 
-ToolChoice: TypeAlias = AutoChoice | NoTools | AnyTool | NamedTool | AllowedTools
+ToolChoice: TypeAlias = AutoChoice | NoTools | AnyTool | NamedTool | HostedChoice | AllowedTools
 AUTO = AutoChoice()

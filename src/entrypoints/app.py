@@ -26,7 +26,8 @@ from .relayed import COMPLETIONS, EMBEDDINGS
 from .services import HttpLimits, Services
 from .watcher import RunningCalls
 
-DIALECTS = (CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS)
+# Any: the envelope, which only the dialect itself looks into
+DIALECTS: tuple[ClientDialect[Any], ...] = (CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS)
 Lifespan: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -80,7 +81,7 @@ def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
     return App(hot, litestar, services, calls)
 
 
-def _registered(dialect: ClientDialect, handler: GenerationHandler) -> HTTPRouteHandler:
+def _registered(dialect: ClientDialect[Any], handler: GenerationHandler[Any]) -> HTTPRouteHandler:
     hot: ASGIApp = _plain(handler)
 
     @post(dialect.path, status_code=200, operation_id=dialect.dialect.value)

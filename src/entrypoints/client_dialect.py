@@ -2,35 +2,38 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..domain.dialect import Dialect
 from ..domain.events import RelayedBytes, StreamEvent
-from ..domain.request import Generation
+from ..domain.request import Caller, Generation
 from ..domain.response import Response
+from ..domain.turn import Turn
+from .errors import Refusal, encode_refusal
 from .members import Members
+from .sse import data_frame
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the handler itself has to know of a request.
-
-    `old_functions` says that tools came in the form before tools, and calls go out in it.
-    """
+    """What the handler itself has to know of a request; dialects add what they need."""
 
     model: str
     stream: bool = False
     include_usage: bool = False
-    old_functions: bool = False
+
+
+EnvelopeT = TypeVar("EnvelopeT", bound=Envelope)
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerHead:
+class AnswerHead(Generic[EnvelopeT]):
     """What every part of one answer repeats; `created` is seconds since the epoch."""
 
     id: str
     created: int
-    envelope: Envelope
+    envelope: EnvelopeT
+    turn: Turn | None = None
 
 
 class StreamEncoder(Protocol):
@@ -40,30 +43,51 @@ class StreamEncoder(Protocol):
         """Return what `events` add to the stream; may be empty."""
         ...
 
+    def refuse(self, refusal: Refusal, request_id: str) -> bytes:
+        """Return the end of a stream that has begun and fails."""
+        ...
 
-class _PassedOn:
+
+class PassingEncoder(StreamEncoder):
+    """For answers that are in the caller's language already; fails in OpenAI's way."""
+
     def encode(self, events: Sequence[StreamEvent]) -> bytes:
         return b"".join([event.data for event in events if type(event) is RelayedBytes])
 
+    def refuse(self, refusal: Refusal, request_id: str) -> bytes:
+        return data_frame(encode_refusal(refusal, request_id))
 
-PASSED_ON: StreamEncoder = _PassedOn()
-"""For answers that are in the caller's language already."""
+
+_PASSING = PassingEncoder()
 
 
-def pass_on(head: AnswerHead) -> StreamEncoder:
+def pass_on(head: AnswerHead[Any]) -> StreamEncoder:
     """Return the encoder of a dialect that is never translated."""
     del head
-    return PASSED_ON
+    return _PASSING
+
+
+def no_turn(envelope: Envelope, caller: Caller, id_: str, now: float) -> Turn | None:
+    """Return None: nothing of the call is kept."""
+    del envelope, caller, id_, now
+    return None
 
 
 @dataclass(frozen=True, slots=True)
-class ClientDialect:
-    """A wire language callers speak; the functions raise `RequestError` on what is wrong."""
+class ClientDialect(Generic[EnvelopeT]):
+    """A wire language callers speak; the functions raise `RequestError` on what is wrong.
+
+    `begin_turn` is given the new answer's id and the time; a turn makes the call part of what is
+    kept. `relay_encoder` is for answers that come in the dialect already.
+    """
 
     dialect: Dialect
     path: str
     id_prefix: str
-    decode_envelope: Callable[[Members], Envelope]
-    decode_content: Callable[[Members], Generation]
-    stream_encoder: Callable[[AnswerHead], StreamEncoder]
-    encode_response: Callable[[AnswerHead, Response], bytes]
+    decode_envelope: Callable[[Members], EnvelopeT]
+    decode_content: Callable[[Members, Caller], Generation]
+    stream_encoder: Callable[[AnswerHead[EnvelopeT]], StreamEncoder]
+    encode_response: Callable[[AnswerHead[EnvelopeT], Response], bytes]
+    # Any: an encoder that passes on does not look into the envelope
+    relay_encoder: Callable[[AnswerHead[Any]], StreamEncoder] = pass_on
+    begin_turn: Callable[[EnvelopeT, Caller, str, float], Turn | None] = no_turn

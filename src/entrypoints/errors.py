@@ -15,6 +15,7 @@ from ..domain.errors import (
     BodyTooLarge,
     BodyTooSlow,
     ConfigurationError,
+    Conflict,
     ContentBlocked,
     ContextTooLong,
     ConversionError,
@@ -78,6 +79,7 @@ _ROWS: Mapping[type[ModelmuxError], _Row] = {
     WrongMediaType: _Row(415, _INVALID),
     ModelNotFound: _Row(404, _INVALID),
     NotFound: _Row(404, _INVALID),
+    Conflict: _Row(409, _INVALID),
     MethodNotAllowed: _Row(405, _INVALID),
     AuthenticationError: _Row(401, "authentication_error"),
     Forbidden: _Row(403, "permission_error"),
@@ -117,7 +119,7 @@ def describe(error: ModelmuxError) -> Refusal:
     row = next(_ROWS[kind] for kind in type(error).__mro__ if kind in _ROWS)
     status, code, param, message = row.status, row.code, None, error.message
     headers: list[tuple[bytes, bytes]] = []
-    if isinstance(error, InvalidRequest):
+    if isinstance(error, InvalidRequest | Conflict):
         code, param = error.reason, error.param
     elif isinstance(error, RequestError):
         code, param = error.code, error.param
@@ -133,7 +135,10 @@ def describe(error: ModelmuxError) -> Refusal:
         message = "The gateway is not configured as it must be; its log says more."
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.allowed).encode()))
-    if isinstance(error, ProviderError | OverloadError) and error.retry_after_s is not None:
+    if (
+        isinstance(error, ProviderError | OverloadError | StoreError)
+        and error.retry_after_s is not None
+    ):
         delay_s = max(error.retry_after_s, 0.0)
         headers.append((b"retry-after", b"%d" % math.ceil(delay_s)))
         headers.append((b"retry-after-ms", b"%d" % math.ceil(delay_s * 1000)))

@@ -7,32 +7,35 @@ outermost handler: whatever happens, the caller is told and the exchange is sett
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import Generic
 
 from ..application.ports import Answer, Exchange
 from ..domain.deferred import Deferred
 from ..domain.errors import ModelmuxError, ProviderProtocolBroken, RequestError
 from ..domain.events import RelayedBytes, ResponseFinished
-from ..domain.request import Generation, GenerationRequest, Verbatim
+from ..domain.request import Caller, Generation, GenerationRequest, Verbatim
 from ..domain.response import Response, ResponseBuilder
 from .asgi import Receive, Scope, Send
 from .authentication import admit
 from .body import check_body_headers, read_body
-from .client_dialect import PASSED_ON, AnswerHead, ClientDialect, Envelope
+from .client_dialect import AnswerHead, ClientDialect, EnvelopeT, StreamEncoder
 from .errors import UNEXPECTED, Refusal, describe, encode_refusal
 from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, Headers, request_id, send_whole
 from .members import LARGE_BODY_BYTES, Members, decode_members, too_deep
 from .services import Services
-from .sse import SSE_HEADERS, data_frame
+from .sse import SSE_HEADERS
 from .watcher import ClientGone, RunningCall, RunningCalls
 
 _log = logging.getLogger("modelmux.http")
 _LARGE_AT_ONCE = 1
 
 
-class GenerationHandler:
+class GenerationHandler(Generic[EnvelopeT]):
     """Answers the calls of one dialect."""
 
-    def __init__(self, services: Services, calls: RunningCalls, dialect: ClientDialect) -> None:
+    def __init__(
+        self, services: Services, calls: RunningCalls, dialect: ClientDialect[EnvelopeT]
+    ) -> None:
         self._services = services
         self._calls = calls
         self._dialect = dialect
@@ -69,17 +72,17 @@ class GenerationHandler:
             services.observer.exchange_settled(exchange)
 
     async def _answer(self, run: "_Run") -> None:
-        envelope, answer = await self._open(run)
+        head, answer = await self._open(run)
         try:
-            if envelope.stream:
-                await self._stream(run, envelope, answer)
+            if head.envelope.stream:
+                await self._stream(run, head, answer)
             else:
-                await self._whole(run, envelope, answer)
+                await self._whole(run, head, answer)
         finally:
             self._calls.leave(run.call)
             await answer.aclose()
 
-    async def _open(self, run: "_Run") -> tuple[Envelope, Answer]:
+    async def _open(self, run: "_Run") -> tuple[AnswerHead[EnvelopeT], Answer]:
         """Return the running answer; what was read to get it is let go of with this frame."""
         services, exchange, dialect = self._services, run.exchange, self._dialect
         caller = admit(run.headers, services.keys, open_access=services.open_access)
@@ -92,47 +95,52 @@ class GenerationHandler:
         if len(body) < LARGE_BODY_BYTES:
             members = decode_members(body)
             envelope = dialect.decode_envelope(members)
-            content = Deferred(lambda: dialect.decode_content(members))
+            content = Deferred(lambda: dialect.decode_content(members, caller))
         else:
             async with self._large:
-                members, envelope, content = await asyncio.to_thread(_decode_large, dialect, body)
+                members, envelope, content = await asyncio.to_thread(
+                    _decode_large, dialect, body, caller
+                )
         del body
         run.headers = _READ  # a stream may run for an hour
         run.model = envelope.model
         exchange.stream = envelope.stream
+        now = services.clock.now()
+        id_ = services.ids.new(dialect.id_prefix)
+        turn = dialect.begin_turn(envelope, caller, id_, now)
         request = GenerationRequest(
             envelope.model,
             dialect.dialect,
             envelope.stream,
             content,
             caller,
-            Verbatim(dialect.dialect, members),
+            Verbatim(dialect.dialect, members) if turn is None or turn.relayable else None,
             envelope.include_usage,
+            turn,
             journal=exchange.journal,
         )
         try:
-            return envelope, await services.respond.open(request)
+            answer = await services.respond.open(request)
         except RecursionError:
             raise too_deep(members) from None
+        return AnswerHead(id_, int(now), envelope, turn), answer
 
-    async def _whole(self, run: "_Run", envelope: Envelope, answer: Answer) -> None:
+    async def _whole(self, run: "_Run", head: AnswerHead[EnvelopeT], answer: Answer) -> None:
         exchange = run.exchange
         if exchange.journal.relayed:
             body = await _read_relayed(answer)
         else:
             response = await _read_response(answer)
-            body = self._dialect.encode_response(self._head(envelope), response)
+            body = self._dialect.encode_response(head, response)
         if self._services.body_log is not None:
             self._services.body_log("response", exchange.request_id, body)
         headers = self._begin(run, JSON)
         await send_whole(run.call.send, 200, headers, body)
 
-    async def _stream(self, run: "_Run", envelope: Envelope, answer: Answer) -> None:
-        call, exchange, send = run.call, run.exchange, run.call.send
-        if exchange.journal.relayed:
-            encoder = PASSED_ON
-        else:
-            encoder = self._dialect.stream_encoder(self._head(envelope))
+    async def _stream(self, run: "_Run", head: AnswerHead[EnvelopeT], answer: Answer) -> None:
+        call, exchange, send, dialect = run.call, run.exchange, run.call.send, self._dialect
+        make = dialect.relay_encoder if exchange.journal.relayed else dialect.stream_encoder
+        encoder = run.encoder = make(head)
         events = await answer.read()
         headers = self._begin(run, *SSE_HEADERS)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -151,11 +159,6 @@ class GenerationHandler:
                 call.spoke = True
             events = await answer.read()
         raise _endless()
-
-    def _head(self, envelope: Envelope) -> AnswerHead:
-        services = self._services
-        id_ = services.ids.new(self._dialect.id_prefix)
-        return AnswerHead(id_, int(services.clock.now()), envelope)
 
     def _begin(self, run: "_Run", *content: tuple[bytes, bytes]) -> Headers:
         """Return the headers of an answer that succeeds; from here on its status is spent."""
@@ -186,11 +189,12 @@ class GenerationHandler:
         self._calls.leave(call)
         exchange.error = refusal.code or refusal.type
         exchange.error_detail = detail
-        body = encode_refusal(refusal, exchange.request_id)
         if run.begun:
-            if exchange.stream:
-                await call.send({"type": "http.response.body", "body": data_frame(body)})
+            if run.encoder is not None:
+                end = run.encoder.refuse(refusal, exchange.request_id)
+                await call.send({"type": "http.response.body", "body": end})
             return
+        body = encode_refusal(refusal, exchange.request_id)
         exchange.status = refusal.status
         elapsed_s = self._monotonic() - run.started_at
         headers = self._headers.build(exchange.request_id, elapsed_s, exchange.journal)
@@ -210,7 +214,7 @@ _READ: Mapping[bytes, bytes] = {}
 class _Run:
     """What the steps of one call share."""
 
-    __slots__ = ("begun", "call", "exchange", "headers", "model", "started_at")
+    __slots__ = ("begun", "call", "encoder", "exchange", "headers", "model", "started_at")
 
     def __init__(
         self,
@@ -225,6 +229,7 @@ class _Run:
         self.started_at = started_at
         self.model = ""
         self.begun = False
+        self.encoder: StreamEncoder | None = None
 
 
 async def _read_relayed(answer: Answer) -> bytes:
@@ -256,13 +261,13 @@ def _note_gone(exchange: Exchange) -> None:
 
 
 def _decode_large(
-    dialect: ClientDialect, body: bytes
-) -> tuple[Members, Envelope, Deferred[Generation]]:
+    dialect: ClientDialect[EnvelopeT], body: bytes, caller: Caller
+) -> tuple[Members, EnvelopeT, Deferred[Generation]]:
     """Decode all of a large body, in a thread: later on it would hold up the event loop."""
     members = decode_members(body)
     envelope = dialect.decode_envelope(members)
     try:
-        content = Deferred.of(dialect.decode_content(members))
+        content = Deferred.of(dialect.decode_content(members, caller))
     except RequestError as error:
         content = Deferred[Generation](_raising(error))
     return members, envelope, content

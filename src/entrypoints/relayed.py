@@ -7,7 +7,7 @@ from msgspec.json import Decoder
 
 from ..domain.dialect import Dialect
 from ..domain.errors import UnsupportedFeature
-from ..domain.request import Generation
+from ..domain.request import Caller, Generation
 from ..domain.response import Response
 from .client_dialect import AnswerHead, ClientDialect, Envelope, pass_on
 from .members import Members, decode_member, missing
@@ -38,8 +38,8 @@ def _decode_named(members: Members, content: str) -> Envelope:
     return Envelope(decode_member(_NAME, members["model"], "model"))
 
 
-def _refuse_content(members: Members) -> Generation:
-    del members
+def _refuse_content(members: Members, caller: Caller) -> Generation:
+    del members, caller
     raise UnsupportedFeature(
         "This call is only relayed to a provider that speaks it (OpenAI-compatible servers, vLLM, "
         "Azure OpenAI); the provider behind this model does not.",
@@ -47,7 +47,7 @@ def _refuse_content(members: Members) -> Generation:
     )
 
 
-def _relayed_body(head: AnswerHead, response: Response) -> bytes:
+def _relayed_body(head: AnswerHead[Envelope], response: Response) -> bytes:
     del head
     return response.relayed or b""
 

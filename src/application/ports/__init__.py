@@ -2,29 +2,54 @@
 
 from .clock import Clock
 from .credentials import Credentials
+from .event_log import EventLog, LoggedEvent
 from .id_source import IdSource
 from .key_ring import KeyRecord, KeyRegistry, KeyRing
+from .leases import LeaseKey, Leases
 from .llm_provider import Answer, LlmProvider
 from .media_fetcher import MediaFetcher
 from .observer import Exchange, Observer
 from .proof_vault import KeptProof, ProofKey, ProofVault
+from .sealer import SEAL_MARK, Sealer
+from .state_store import (
+    Appended,
+    ConversationExport,
+    Exported,
+    StateLimits,
+    StateStore,
+    Swept,
+)
+from .token_counter import TokenCounter
 from .upstream_probe import ProbeReport, UpstreamProbe
 
 __all__ = [
     "Answer",
+    "Appended",
     "Clock",
+    "ConversationExport",
     "Credentials",
+    "EventLog",
     "Exchange",
+    "Exported",
     "IdSource",
     "KeptProof",
     "KeyRecord",
     "KeyRegistry",
     "KeyRing",
+    "LeaseKey",
+    "Leases",
     "LlmProvider",
+    "LoggedEvent",
     "MediaFetcher",
     "Observer",
     "ProbeReport",
     "ProofKey",
     "ProofVault",
+    "SEAL_MARK",
+    "Sealer",
+    "StateLimits",
+    "StateStore",
+    "Swept",
+    "TokenCounter",
     "UpstreamProbe",
 ]

@@ -9,6 +9,7 @@ from ...domain.errors import InvalidRequest
 from ...domain.request import (
     DEFAULT_SAMPLING,
     PLAIN_TEXT,
+    Caller,
     Generation,
     JsonText,
     OutputFormat,
@@ -50,12 +51,13 @@ _EFFORT = Decoder(Effort | None)
 _FORMAT = Decoder(FormatShape | None)
 
 
-def decode_content(members: Members) -> Generation:
+def decode_content(members: Members, caller: Caller) -> Generation:
     """Return what is asked of the model.
 
     Raises:
         InvalidRequest: something in it is not as the dialect wants it; `param` leads to it.
     """
+    del caller  # nothing in this dialect is sealed for one
     messages = members.get("messages")
     if messages is None:
         raise missing("messages")

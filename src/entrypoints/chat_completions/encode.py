@@ -12,7 +12,10 @@ from msgspec import UNSET
 
 from ...domain.conversation import Message, Reasoning, Refusal, Text, ToolCall
 from ...domain.events import (
+    AnnotationAdded,
     FinishReason,
+    MessageStarted,
+    OpaqueItemAdded,
     ReasoningDelta,
     ReasoningFinished,
     RefusalDelta,
@@ -27,8 +30,10 @@ from ...domain.events import (
     Usage,
 )
 from ...domain.response import Candidate, Response
-from ..client_dialect import AnswerHead
-from ..sse import DONE
+from ..client_dialect import AnswerHead, StreamEncoder
+from ..errors import Refusal as GatewayRefusal
+from ..errors import encode_refusal
+from ..sse import DONE, data_frame
 from .answer_wire import (
     AnswerMessage,
     Choice,
@@ -40,6 +45,7 @@ from .answer_wire import (
     UsageDetailsOut,
     UsageShape,
 )
+from .envelope import ChatEnvelope
 from .wire import CalledCustom, CalledFunction, CustomCall, FunctionCall
 
 _encode = msgspec.json.Encoder().encode
@@ -53,7 +59,7 @@ _REASONS: Mapping[FinishReason, str] = {
 }
 
 
-class ChunkEncoder:
+class ChunkEncoder(StreamEncoder):
     """Writes the chunks of one stream; one encoder a stream."""
 
     __slots__ = (
@@ -61,7 +67,7 @@ class ChunkEncoder:
         "_usage_wanted",
     )  # fmt: skip
 
-    def __init__(self, head: AnswerHead) -> None:
+    def __init__(self, head: AnswerHead[ChatEnvelope]) -> None:
         envelope = head.envelope
         self._prefix = (
             b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,'
@@ -98,6 +104,9 @@ class ChunkEncoder:
                 self._rarer(out, event)
         return out[0] if len(out) == 1 else b"".join(out)
 
+    def refuse(self, refusal: GatewayRefusal, request_id: str) -> bytes:
+        return data_frame(encode_refusal(refusal, request_id))
+
     def _rarer(self, out: list[bytes], event: StreamEvent) -> None:
         match event:
             case ReasoningDelta(text, choice):
@@ -112,8 +121,10 @@ class ChunkEncoder:
                 self._delta(out, event.choice, self._call_delta(event))
             case ResponseFinished():
                 self._finish(out, event)
-            case ResponseStarted() | ReasoningFinished():
-                pass  # said by the first delta; a proof has no place in this dialect
+            case ResponseStarted() | MessageStarted() | ReasoningFinished():
+                pass  # said by the first delta; phases and proofs have no place in this dialect
+            case AnnotationAdded() | OpaqueItemAdded():
+                pass  # only hosted tools bring them, which this dialect cannot ask for
             case TextDelta() | RelayedBytes():
                 raise AssertionError("written by encode")
             case _:
@@ -178,7 +189,7 @@ class ChunkEncoder:
         out.append(DONE)
 
 
-def encode_response(head: AnswerHead, response: Response) -> bytes:
+def encode_response(head: AnswerHead[ChatEnvelope], response: Response) -> bytes:
     """Return the body of a whole answer: the upstream's own where it was relayed."""
     if response.relayed is not None:
         return response.relayed

@@ -5,6 +5,7 @@ tools is the upstream's to judge when relayed, and `decode.py`'s when translated
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from msgspec import Raw
@@ -34,7 +35,14 @@ _FORMS: Mapping[str, tuple[bytes, str]] = {
 }
 
 
-def decode_envelope(members: Members) -> Envelope:
+@dataclass(frozen=True, slots=True)
+class ChatEnvelope(Envelope):
+    """`old_functions`: tools came in the form before tools, and calls go out in it."""
+
+    old_functions: bool = False
+
+
+def decode_envelope(members: Members) -> ChatEnvelope:
     """Return what the handler needs to know, once the top level is right.
 
     Raises:
@@ -67,12 +75,12 @@ def decode_envelope(members: Members) -> Envelope:
     stream = bool(values.get("stream"))
     options: StreamOptions | None = values.get("stream_options")
     if options is None:
-        return Envelope(model, stream, old_functions=old_functions)
+        return ChatEnvelope(model, stream, old_functions=old_functions)
     if not stream:
         raise InvalidRequest(
             "'stream_options' is only allowed when 'stream' is true.", param="stream_options"
         )
-    return Envelope(model, stream, bool(options.include_usage), old_functions)
+    return ChatEnvelope(model, stream, bool(options.include_usage), old_functions)
 
 
 def _check_messages(members: Members) -> None:

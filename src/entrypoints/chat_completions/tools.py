@@ -11,13 +11,13 @@ from ...domain.tools import (
     AUTO,
     AllowedTools,
     AnyTool,
+    CallableTool,
     CustomTool,
     FunctionTool,
     Grammar,
     NamedTool,
     NoTools,
     ToolChoice,
-    ToolDefinition,
 )
 from ..members import decode_noting
 from .wire import (
@@ -43,7 +43,7 @@ _FUNCTION_CALL = Decoder(Literal["none", "auto"] | Named | None)
 
 def decode_tools(
     tools: Raw | None, choice: Raw | None, ignored: dict[str, None]
-) -> tuple[tuple[ToolDefinition, ...], ToolChoice]:
+) -> tuple[tuple[CallableTool, ...], ToolChoice]:
     """Return the tools and the choice among them.
 
     Raises:
@@ -71,7 +71,7 @@ def decode_tools(
 
 def decode_functions(
     functions: Raw | None, call: Raw | None, ignored: dict[str, None]
-) -> tuple[tuple[ToolDefinition, ...], ToolChoice]:
+) -> tuple[tuple[CallableTool, ...], ToolChoice]:
     """Return the tools and the choice that `functions` and `function_call` stand for.
 
     Raises:
@@ -98,7 +98,7 @@ def decode_functions(
             assert_never(wanted)
 
 
-def _decode_tool(shape: ToolShape) -> ToolDefinition:
+def _decode_tool(shape: ToolShape) -> CallableTool:
     match shape:
         case FunctionToolShape(function):
             return _decode_function(function)
@@ -133,7 +133,7 @@ def _decode_choice(shape: ChoiceShape) -> NamedTool | AllowedTools:
 
 def _check_offered(
     names: Sequence[str],
-    defined: Sequence[ToolDefinition],
+    defined: Sequence[CallableTool],
     param: Literal["tool_choice", "function_call"],
 ) -> None:
     offered = {tool.name for tool in defined}
