@@ -1,0 +1,23 @@
+"""Which of OpenAI's languages a request is said in to a target that speaks them."""
+
+from ..domain.capabilities import Capabilities
+from ..domain.dialect import Dialect
+from ..domain.effort import Effort
+from ..domain.request import Generation
+
+
+def outward(dialect: Dialect, content: Generation, can: Capabilities) -> Dialect | None:
+    """Return the language of a translated request; None for a target that has neither.
+
+    Chat completions goes out as chat completions, but for models that take tools on Responses
+    alone while they reason; Responses goes out as Responses wherever that is spoken.
+    """
+    if Dialect.RESPONSES in can.dialects:
+        only_there = (
+            can.tools_only_on_responses
+            and bool(content.tools)
+            and content.effort is not Effort.NONE
+        )
+        if dialect is Dialect.RESPONSES or only_there:
+            return Dialect.RESPONSES
+    return Dialect.CHAT_COMPLETIONS if Dialect.CHAT_COMPLETIONS in can.dialects else None
