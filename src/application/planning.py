@@ -12,7 +12,7 @@ from typing import Any
 from ..domain.adjustments import Policy
 from ..domain.capabilities import Capabilities, refine
 from ..domain.errors import ConfigurationError, ModelNotFound
-from .ports import LlmProvider, UpstreamProbe
+from .ports import LlmProvider, TokenCounter, UpstreamProbe
 
 _REMEMBERED_PLANS = 2048
 
@@ -38,6 +38,7 @@ class ProviderEntry:
     models: tuple[str, ...] = ()
     probe: UpstreamProbe | None = None
     accepts: Callable[[str], bool] = accepts_any
+    counter: TokenCounter | None = None
 
 
 @dataclass(frozen=True, slots=True)

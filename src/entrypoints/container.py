@@ -175,6 +175,7 @@ def _entries(
                 models=settings.models or adapter.models,
                 probe=adapter.probe,
                 accepts=adapter.accepts,
+                counter=adapter.counter,
             )
         )
     return tuple(entries)

@@ -43,7 +43,7 @@ class VertexCalls:
         settings: TransportSettings,
     ) -> None:
         self.client = HttpClient(name, settings)
-        self._name = name
+        self.name = name
         self._options = options
         self._languages = languages(options.anthropic_version, options.anthropic_beta)
         self._sign_in = GoogleSignIn(options.sign_in, environment, clock, settings)
@@ -108,7 +108,7 @@ class VertexCalls:
         try:
             return await self._locator.locate()
         except ProviderError as error:
-            error.provider = self._name
+            error.provider = self.name
             raise
 
     async def signed(self) -> Headers:
@@ -120,7 +120,7 @@ class VertexCalls:
         try:
             return await self._sign_in.headers()
         except ProviderError as error:
-            error.provider = self._name
+            error.provider = self.name
             raise
 
     async def signed_anew(self, refused: Headers) -> Headers | None:
@@ -128,7 +128,7 @@ class VertexCalls:
         try:
             return await self._sign_in.renew(refused)
         except ProviderError as error:
-            error.provider = self._name
+            error.provider = self.name
             raise
 
     def signed_with(self) -> str:

@@ -21,6 +21,27 @@ from ..transport.answers import ErrorReply, WireLanguage
 from .endpoints import Publisher
 
 Headers = tuple[tuple[str, str], ...]
+# What the counters take of a request for an answer.
+_COUNTED_BY_CLAUDE = frozenset({"messages", "system", "tools", "tool_choice", "thinking"})
+_COUNTED_BY_GEMINI = frozenset({"contents", "systemInstruction", "tools", "generationConfig"})
+
+
+class _ClaudeCount(msgspec.Struct, frozen=True):
+    input_tokens: int
+
+
+class _GeminiCount(msgspec.Struct, frozen=True, rename="camel"):
+    total_tokens: int = 0
+
+
+_CLAUDE_COUNT = msgspec.json.Decoder(_ClaudeCount)
+_GEMINI_COUNT = msgspec.json.Decoder(_GeminiCount)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.encode
+
+
+def _picked(body: bytes, names: frozenset[str]) -> dict[str, msgspec.Raw]:
+    return {name: value for name, value in _members(body).items() if name in names}
 
 
 class Language(Protocol):
@@ -43,6 +64,20 @@ class Language(Protocol):
     @abstractmethod
     def greeting(self, name: str) -> bytes:
         """Return a body whose tokens can be counted."""
+        ...
+
+    @abstractmethod
+    def count(self, name: str, request: GenerationRequest) -> bytes:
+        """Return the body that has the input tokens of `request` counted; raises as `say`."""
+        ...
+
+    @abstractmethod
+    def decode_count(self, body: bytes) -> int:
+        """Return the count.
+
+        Raises:
+            msgspec.DecodeError: `body` holds none.
+        """
         ...
 
     @abstractmethod
@@ -77,9 +112,14 @@ class Claude(Language):
         return resolve(claude.VERTEX_BASE, self._rules, name)
 
     def greeting(self, name: str) -> bytes:
-        return msgspec.json.encode(
-            {"model": name, "messages": [{"role": "user", "content": "Hello"}]}
-        )
+        return _encode({"model": name, "messages": [{"role": "user", "content": "Hello"}]})
+
+    def count(self, name: str, request: GenerationRequest) -> bytes:
+        body, _ = self.say(name, request)
+        return _encode({"model": name, **_picked(body, _COUNTED_BY_CLAUDE)})
+
+    def decode_count(self, body: bytes) -> int:
+        return _CLAUDE_COUNT.decode(body).input_tokens
 
     def decode_error(self, reply: ErrorReply) -> ProviderError:
         return decode_messages_error(reply)
@@ -98,6 +138,13 @@ class Gemini(Language):
 
     def greeting(self, name: str) -> bytes:  # noqa: ARG002 - only Claude names it in the body
         return b'{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}'
+
+    def count(self, name: str, request: GenerationRequest) -> bytes:
+        body, _ = self.say(name, request)
+        return _encode(_picked(body, _COUNTED_BY_GEMINI))
+
+    def decode_count(self, body: bytes) -> int:
+        return _GEMINI_COUNT.decode(body).total_tokens
 
     def decode_error(self, reply: ErrorReply) -> ProviderError:
         return decode_gemini_error(reply)

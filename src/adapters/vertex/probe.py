@@ -7,12 +7,9 @@ from collections.abc import Sequence
 
 from ...application.ports import ProbeReport, UpstreamProbe
 from ...domain.errors import ModelmuxError
-from ..transport.answers import ErrorReply
-from ..transport.client import HttpCall
 from .calls import VertexCalls
+from .counter import ask_counter
 from .endpoints import Publisher, parse_model
-
-_MAX_BODY_BYTES = 65536
 
 
 class VertexProbe(UpstreamProbe):
@@ -36,21 +33,9 @@ class VertexProbe(UpstreamProbe):
             await self._calls.signed()
             said.append(f"signed in with {self._calls.signed_with()}")
             for name in self._models:
-                await self._count(name)
+                model, language = self._calls.model(name)
+                await ask_counter(self._calls, name, language.greeting(model.name))
         except ModelmuxError as error:
             return ProbeReport.failed(error, "; ".join(said))
         told = f"signed in, {' and '.join(self._models)} answered" if self._models else "signed in"
         return ProbeReport(True, told, private="; ".join(said))
-
-    async def _count(self, name: str) -> None:
-        model, language = self._calls.model(name)
-        door = self._calls.known_door(name) or await self._calls.door(name)
-        headers = (*door.headers, *await self._calls.signed())
-        call = HttpCall(door.count, headers, language.greeting(model.name))
-        reply = await self._calls.client.send(call)
-        try:
-            body = await reply.read_all(_MAX_BODY_BYTES)
-        finally:
-            await reply.aclose()
-        if reply.status != 200:
-            raise language.decode_error(ErrorReply(reply.status, reply.headers, body))

@@ -10,6 +10,7 @@ from ..transport.answers import open_answer
 from ..transport.client import HttpCall
 from ..transport.settings import TransportSettings
 from .calls import VertexCalls
+from .counter import VertexCounter
 from .endpoints import parse_model
 from .locating import Location
 from .options import VertexOptions
@@ -50,6 +51,10 @@ class VertexProvider(LlmProvider):
     def probe(self, models: Sequence[str] = ()) -> VertexProbe:
         """Return the probe, which asks about `models`, the first of each publisher."""
         return VertexProbe(self._calls, models)
+
+    def counter(self) -> VertexCounter:
+        """Return what counts tokens with this provider's calls."""
+        return VertexCounter(self._calls)
 
     async def location(self) -> Location:
         """Return project and region, and where they were found.

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...application.planning import accepts_any
-from ...application.ports import KeyRegistry, KeyRing, LlmProvider, ProofVault, UpstreamProbe
+from ...application.ports import (
+    KeyRegistry,
+    KeyRing,
+    LlmProvider,
+    ProofVault,
+    TokenCounter,
+    UpstreamProbe,
+)
 from ...domain.capabilities import Capabilities
 
 Closing: TypeAlias = Callable[[], Awaitable[None]]
@@ -28,6 +35,7 @@ class Adapter:
     probe: UpstreamProbe | None = None
     models: tuple[str, ...] = ()
     aclose: Closing = nothing_to_close
+    counter: TokenCounter | None = None
     explains: tuple[Callable[[], Awaitable[str]], ...] = ()
 
 

@@ -47,5 +47,6 @@ def build(settings: VertexSettings, name: str, environ: Mapping[str, str], clock
         llm.accepts,
         probe,
         aclose=llm.aclose,
+        counter=llm.counter(),
         explains=(explain_credentials, explain_project, explain_region),
     )

@@ -19,6 +19,7 @@ from modelmux.domain.conversation import FileReference, Message, Role, Vendor
 from modelmux.domain.errors import (
     ModelNotFound,
     ProviderError,
+    ProviderProtocolBroken,
     RequestError,
     UpstreamAuthFailed,
     UpstreamModelNotFound,
@@ -311,3 +312,41 @@ async def test_the_probe_reports_what_fails_instead_of_raising(google: FakeGoogl
     assert not report.healthy
     assert "no predict" in report.detail + report.private
     assert "not-secret" not in report.detail + report.private
+
+
+async def test_claudes_counter_is_a_model_of_its_own_and_is_told_which_is_meant(
+    google: FakeGoogle,
+) -> None:
+    async with vertex(google, response(b'{"input_tokens": 17}')) as (provider, server):
+        assert await provider.counter().count(hello(CLAUDE, provider)) == 17
+    (asked,) = server.requests
+    assert asked.target == (
+        "/v1/projects/p/locations/us-east5/publishers/anthropic/models/count-tokens:rawPredict"
+    )
+    body = json.loads(asked.body)
+    assert body["model"] == CLAUDE
+    assert body["messages"][0]["role"] == "user"
+    assert "max_tokens" not in body
+
+
+async def test_gemini_counts_contents_without_the_rest(google: FakeGoogle) -> None:
+    async with vertex(google, response(b'{"totalTokens": 9}')) as (provider, server):
+        assert await provider.counter().count(hello(GEMINI, provider)) == 9
+    (asked,) = server.requests
+    assert asked.target.endswith(f"/{GEMINI}:countTokens")
+    assert set(json.loads(asked.body)) <= {"contents", "generationConfig"}
+
+
+@pytest.mark.parametrize("said", [b'{"tokens": 1}', b"<html>", b'{"input_tokens": "many"}'])
+async def test_a_count_that_is_none_is_told(google: FakeGoogle, said: bytes) -> None:
+    async with vertex(google, response(said)) as (provider, _):
+        with pytest.raises(ProviderProtocolBroken) as raised:
+            await provider.counter().count(hello(CLAUDE, provider))
+    assert raised.value.provider == "vertex"
+
+
+async def test_a_counter_that_refuses_is_an_upstreams_refusal(google: FakeGoogle) -> None:
+    refusal = google_error(404, "NOT_FOUND")
+    async with vertex(google, refusal) as (provider, _):
+        with pytest.raises(UpstreamModelNotFound):
+            await provider.counter().count(hello(GEMINI, provider))
