@@ -12,7 +12,9 @@ from ...domain.conversation import (
     Audio,
     FileData,
     FileReference,
+    FileUrl,
     ImageData,
+    ImageReference,
     ImageUrl,
     Part,
     Proof,
@@ -23,6 +25,7 @@ from ...domain.conversation import (
     Vendor,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
+from ...domain.refusals import refused_part
 from . import wire
 
 _PARAM = "messages"
@@ -55,8 +58,8 @@ def encode_part(part: Part, *, image_urls: bool) -> wire.ResultBlock:
             return _document(part)
         case Audio():
             raise UnsupportedFeature("The model takes no audio input.", param=_PARAM)
-        case FileReference():
-            raise UnsupportedFeature("The model knows no file ids.", param=_PARAM)
+        case ImageReference() | FileReference() | FileUrl():
+            raise refused_part(part)
         case _:
             assert_never(part)
 

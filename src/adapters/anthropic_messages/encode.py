@@ -12,16 +12,18 @@ from msgspec import UNSET, UnsetType
 from ...domain.capabilities import Capabilities, ImageInput
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
+from ...domain.refusals import callable_tools, refused_choice
 from ...domain.request import Generation, JsonText, Sampling, SchemaText
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
+    CallableTool,
     CustomTool,
     FunctionTool,
+    HostedChoice,
     NamedTool,
     NoTools,
-    ToolDefinition,
 )
 from . import wire
 from .schemas import close_objects, input_schema
@@ -140,7 +142,7 @@ def _encode_tools(content: Generation, turns: Turns) -> list[wire.Tool]:
     choice = content.tool_choice
     tools = [
         _encode_tool(tool, number)
-        for number, tool in enumerate(content.tools)
+        for number, tool in enumerate(callable_tools(content.tools))
         if not isinstance(choice, AllowedTools) or tool.name in choice.names
     ]
     if not tools:
@@ -151,7 +153,7 @@ def _encode_tools(content: Generation, turns: Turns) -> list[wire.Tool]:
     return tools
 
 
-def _encode_tool(tool: ToolDefinition, number: int) -> wire.Tool:
+def _encode_tool(tool: CallableTool, number: int) -> wire.Tool:
     match tool:
         case FunctionTool():
             strict = tool.strict is True
@@ -197,10 +199,12 @@ def _encode_choice(content: Generation) -> wire.ToolChoice | UnsetType:
         case NamedTool(name):
             return wire.ToolChoice("tool", name, alone)
         case AllowedTools(names, required):
-            if not any(tool.name in names for tool in content.tools):
+            if not any(tool.name in names for tool in callable_tools(content.tools)):
                 return wire.ToolChoice("none")
             kind: Literal["any", "auto"] = "any" if required else "auto"
             return wire.ToolChoice(kind, disable_parallel_tool_use=alone)
+        case HostedChoice():
+            raise refused_choice(choice)
         case _:
             assert_never(choice)
 

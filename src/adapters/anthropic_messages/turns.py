@@ -13,8 +13,10 @@ from typing import TypeVar, assert_never
 from msgspec import UNSET
 
 from ...domain.conversation import (
+    Compaction,
     Item,
     Message,
+    OpaqueItem,
     Part,
     Reasoning,
     Refusal,
@@ -24,6 +26,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
+from ...domain.refusals import refused_item
 from . import wire
 from .blocks import encode_call, encode_call_id, encode_part, encode_proof
 
@@ -109,6 +112,8 @@ class _Building:
                 self.called[item.name] = None
             case ToolResult():
                 self._result(item)
+            case Compaction() | OpaqueItem():
+                raise refused_item(item)
             case _:
                 assert_never(item)
 

@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from typing import assert_never
 
 from ...domain.conversation import (
     Audio,
+    Compaction,
     FileData,
     FileReference,
+    FileUrl,
     ImageData,
+    ImageReference,
     ImageUrl,
     Item,
     Message,
+    OpaqueItem,
     Part,
+    Reasoning,
     Refusal,
-    Role,
     Text,
     ToolCall,
     ToolKind,
@@ -32,14 +37,16 @@ from ...domain.events import (
     ToolCallStarted,
     Usage,
 )
+from ...domain.refusals import callable_tools, refused_choice, refused_item, refused_part
 from ...domain.request import Generation, JsonText, SchemaText
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
+    CallableTool,
     CustomTool,
+    HostedChoice,
     NamedTool,
     NoTools,
-    ToolDefinition,
 )
 from .samples import sample
 
@@ -51,7 +58,7 @@ def perform(content: Generation, *, response_id: str, model: str) -> list[list[S
     """Return the batches of the answer, each what one network read would bring.
 
     Raises:
-        UnsupportedFeature: a schema the demo cannot fill.
+        UnsupportedFeature: a schema the demo cannot fill, or what only a vendor could know.
     """
     last = content.items[-1] if content.items else None
     asked = _tokens(sum(len(_said(item)) for item in content.items))
@@ -86,10 +93,12 @@ def perform(content: Generation, *, response_id: str, model: str) -> list[list[S
     return batches
 
 
-def _called(content: Generation, last: Item | None) -> list[tuple[ToolDefinition, str]]:
+def _called(content: Generation, last: Item | None) -> list[tuple[CallableTool, str]]:
     """Return the tools to call: those the last message names, else the first that may be."""
     choice = content.tool_choice
-    tools = list(content.tools)
+    tools = list(callable_tools(content.tools))
+    if isinstance(choice, HostedChoice):
+        raise refused_choice(choice)
     if isinstance(choice, NoTools):
         return []
     if isinstance(choice, NamedTool):
@@ -104,7 +113,7 @@ def _called(content: Generation, last: Item | None) -> list[tuple[ToolDefinition
     return [(tool, _arguments(tool)) for tool in (named or tools[:1])[:most]]
 
 
-def _arguments(tool: ToolDefinition) -> str:
+def _arguments(tool: CallableTool) -> str:
     if isinstance(tool, CustomTool):
         return "demo"
     return json.dumps(sample(tool.parameters or {"type": "object"}), separators=(",", ":"))
@@ -135,14 +144,16 @@ def _cut(text: str, content: Generation) -> tuple[str, FinishReason]:
 
 def _said(item: Item) -> str:
     match item:
-        case Message(role=Role.USER | Role.ASSISTANT | Role.SYSTEM | Role.DEVELOPER):
-            return " ".join(_shown(part) for part in item.parts)
-        case ToolResult():
+        case Message() | ToolResult():
             return " ".join(_shown(part) for part in item.parts)
         case ToolCall():
             return item.arguments
-        case _:
+        case Reasoning():
             return ""
+        case Compaction() | OpaqueItem():
+            raise refused_item(item)
+        case _:
+            assert_never(item)
 
 
 def _shown(part: Part) -> str:
@@ -155,6 +166,10 @@ def _shown(part: Part) -> str:
             return "[a sound]"
         case FileData() | FileReference():
             return f"[the file {part.filename or 'without a name'}]"
+        case ImageReference() | FileUrl():
+            raise refused_part(part)
+        case _:
+            assert_never(part)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -17,12 +17,16 @@ from msgspec import UNSET, Raw, UnsetType
 
 from ...domain.conversation import (
     Audio,
+    Compaction,
     FileData,
     FileReference,
+    FileUrl,
     ImageData,
+    ImageReference,
     ImageUrl,
     Item,
     Message,
+    OpaqueItem,
     Part,
     Proof,
     Reasoning,
@@ -34,6 +38,7 @@ from ...domain.conversation import (
     Vendor,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
+from ...domain.refusals import refused_item, refused_part
 from . import wire
 from .names import encode_name, was_made
 
@@ -130,6 +135,8 @@ class _Building:
                 self.results[item.call_id] = item
                 if len(self.results) == len(self.calls):
                     self._close_calls()
+            case Compaction() | OpaqueItem():
+                raise refused_item(item)
             case _:
                 assert_never(item)
 
@@ -188,8 +195,8 @@ class _Building:
             case Audio():
                 media_type = _AUDIO_TYPES.get(part.format, f"audio/{part.format}")
                 return wire.Part(inline_data=wire.Blob(media_type, part.data))
-            case FileReference():
-                raise UnsupportedFeature("The model knows no file ids.", param=_PARAM)
+            case ImageReference() | FileReference() | FileUrl():
+                raise refused_part(part)
             case _:
                 assert_never(part)
 

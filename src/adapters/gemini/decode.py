@@ -31,6 +31,7 @@ from ...domain.events import (
     ToolCallStarted,
     Usage,
 )
+from ...domain.refusals import callable_tools
 from ...domain.request import Generation
 from ...domain.tools import CustomTool
 from ..transport.answers import StreamDecoder, WireLanguage
@@ -72,7 +73,7 @@ def gemini_language(model: str, content: Generation) -> WireLanguage:
     """Return how the answer to `content`, asked of `model`, is read."""
     tools = content.tools
     custom = frozenset(tool.name for tool in tools if isinstance(tool, CustomTool))
-    names = renamed(tool.name for tool in tools)
+    names = renamed(tool.name for tool in callable_tools(tools))
     return WireLanguage(
         partial(decode_whole, model=model, names=names, custom_tools=custom),
         partial(GeminiStreamDecoder, model, names, custom),

@@ -14,16 +14,18 @@ from ...domain.capabilities import Capabilities, ImageInput, Thinking
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject
+from ...domain.refusals import callable_tools, refused_choice
 from ...domain.request import Generation, JsonText, PlainText, SchemaText
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
+    CallableTool,
     CustomTool,
     FunctionTool,
+    HostedChoice,
     NamedTool,
     NoTools,
-    ToolDefinition,
 )
 from . import wire
 from .contents import encode_contents
@@ -73,7 +75,7 @@ def encode_request(content: Generation, *, capabilities: Capabilities) -> bytes:
         image_urls=capabilities.image_input is ImageInput.URL,
         stand_in=capabilities.thinking is Thinking.LEVEL,
     )
-    declared = [_declare(tool, place) for place, tool in enumerate(content.tools)]
+    declared = [_declare(tool, place) for place, tool in enumerate(callable_tools(content.tools))]
     config = _encode_config(content, capabilities)
     return _encode(
         wire.GenerateRequest(
@@ -103,7 +105,7 @@ def _refuse_unsayable(content: Generation) -> None:
     raise UnsupportedFeature(f"Gemini has no {param!r}.", param=param)
 
 
-def _declare(tool: ToolDefinition, place: int) -> wire.FunctionDeclaration:
+def _declare(tool: CallableTool, place: int) -> wire.FunctionDeclaration:
     name = encode_name(tool.name)
     match tool:
         case FunctionTool():
@@ -153,6 +155,8 @@ def _encode_choice(content: Generation) -> wire.ToolConfig | UnsetType:
             config = wire.FunctionCallingConfig(
                 "ANY" if required else "VALIDATED", [encode_name(name) for name in names]
             )
+        case HostedChoice():
+            raise refused_choice(choice)
         case _:
             assert_never(choice)
     return wire.ToolConfig(config)

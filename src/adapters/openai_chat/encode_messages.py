@@ -12,12 +12,16 @@ import msgspec
 
 from ...domain.conversation import (
     Audio,
+    Compaction,
     FileData,
     FileReference,
+    FileUrl,
     ImageData,
+    ImageReference,
     ImageUrl,
     Item,
     Message,
+    OpaqueItem,
     Part,
     Reasoning,
     Refusal,
@@ -27,6 +31,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import UnsupportedFeature
+from ...domain.refusals import refused_item, refused_part
 from .spelling import Spelling
 
 Wire: TypeAlias = dict[str, object]
@@ -51,6 +56,8 @@ def encode_messages(items: Iterable[Item], spelling: Spelling) -> list[Wire]:
                 writer.add_call(item)
             case ToolResult():
                 writer.add_result(item)
+            case Compaction() | OpaqueItem():
+                raise refused_item(item)
             case _:
                 assert_never(item)
     return writer.close()
@@ -211,6 +218,8 @@ def _encode_user_part(part: Part) -> Wire:
             return {"type": "file", "file": file}
         case FileReference(file_id):
             return {"type": "file", "file": {"file_id": file_id}}
+        case ImageReference() | FileUrl():
+            raise refused_part(part)
         case Refusal():
             raise UnsupportedFeature("Only the assistant can refuse.", param="messages")
         case _:

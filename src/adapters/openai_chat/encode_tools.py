@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import assert_never
 
+from ...domain.refusals import callable_tools, refused_choice
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
+    CallableTool,
     CustomTool,
     FunctionTool,
+    HostedChoice,
     NamedTool,
     NoTools,
     ToolChoice,
@@ -20,10 +23,15 @@ from .spelling import Spelling
 def encode_tools(
     tools: Sequence[ToolDefinition], choice: ToolChoice, spelling: Spelling
 ) -> list[dict[str, object]]:
-    """Return the tools; without those that the choice rules out, where it cannot say so itself."""
+    """Return the tools; without those that the choice rules out, where it cannot say so itself.
+
+    Raises:
+        UnsupportedFeature: there are others than functions and custom tools.
+    """
+    sayable = callable_tools(tools)
     if isinstance(choice, AllowedTools) and not spelling.allowed_tools:
-        tools = [tool for tool in tools if tool.name in choice.names]
-    return [_encode_tool(tool, spelling) for tool in tools]
+        sayable = tuple(tool for tool in sayable if tool.name in choice.names)
+    return [_encode_tool(tool, spelling) for tool in sayable]
 
 
 def encode_tool_choice(
@@ -45,6 +53,8 @@ def encode_tool_choice(
                 return mode if required else None
             allowed = [_reference(name, tools, spelling) for name in names]
             return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": allowed}}
+        case HostedChoice():
+            raise refused_choice(choice)
         case _:
             assert_never(choice)
 
@@ -57,7 +67,7 @@ def _reference(name: str, tools: Sequence[ToolDefinition], spelling: Spelling) -
     return {"type": kind, kind: {"name": name}}
 
 
-def _encode_tool(tool: ToolDefinition, spelling: Spelling) -> dict[str, object]:
+def _encode_tool(tool: CallableTool, spelling: Spelling) -> dict[str, object]:
     match tool:
         case FunctionTool(name, description, parameters, strict):
             function: dict[str, object] = {"name": name}

@@ -1,0 +1,65 @@
+"""How a language refuses what it has no word for: the same sentence from each of them.
+
+Whatever may be left out or said otherwise was so before; here nothing is dropped in silence.
+"""
+
+from collections.abc import Iterable
+
+from .conversation import Compaction, FileReference, FileUrl, ImageReference, OpaqueItem
+from .errors import UnsupportedFeature
+from .tools import (
+    CallableTool,
+    CustomTool,
+    FunctionTool,
+    HostedChoice,
+    HostedTool,
+    ToolDefinition,
+    ToolNamespace,
+)
+
+
+def refused_item(item: OpaqueItem | Compaction) -> UnsupportedFeature:
+    """Return the refusal of an item that only a server of the Responses API understands."""
+    kind = item.type if isinstance(item, OpaqueItem) else "compaction"
+    return UnsupportedFeature(
+        f"The model cannot be given an item of type {kind[:100]!r}.", param="messages"
+    )
+
+
+def refused_part(part: ImageReference | FileReference | FileUrl) -> UnsupportedFeature:
+    """Return the refusal of a part that only another vendor could look up."""
+    match part:
+        case ImageReference() | FileReference():
+            what = "knows no file ids"
+        case FileUrl():
+            what = "takes no files by URL"
+    return UnsupportedFeature(f"The model {what}.", param="messages")
+
+
+def refused_tool(tool: ToolNamespace | HostedTool, place: int) -> UnsupportedFeature:
+    """Return the refusal of tool number `place`, which is not simply the caller's own."""
+    kind = tool.type if isinstance(tool, HostedTool) else "namespace"
+    return UnsupportedFeature(
+        f"The model cannot be given a tool of type {kind[:100]!r}.", param=f"tools[{place}].type"
+    )
+
+
+def refused_choice(choice: HostedChoice) -> UnsupportedFeature:
+    """Return the refusal of a choice of a tool that the vendor would have to run."""
+    return UnsupportedFeature(
+        f"The model has no tool of type {choice.type[:100]!r} to call.", param="tool_choice"
+    )
+
+
+def callable_tools(tools: Iterable[ToolDefinition]) -> tuple[CallableTool, ...]:
+    """Return `tools` for a language that knows only what the caller runs.
+
+    Raises:
+        UnsupportedFeature: there is one among them that the language has no word for.
+    """
+    callables: list[CallableTool] = []
+    for place, tool in enumerate(tools):
+        if not isinstance(tool, FunctionTool | CustomTool):
+            raise refused_tool(tool, place)
+        callables.append(tool)
+    return tuple(callables)
