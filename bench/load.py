@@ -35,6 +35,7 @@ class Job:
     seconds: float
     requests: int = 0
     rate: float = 0.0
+    method: str = "POST"
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Load:
         self._job = job
         body = job.body.encode()
         self._request = (
-            f"POST {job.path} HTTP/1.1\r\nhost: 127.0.0.1:{job.port}\r\n"
+            f"{job.method} {job.path} HTTP/1.1\r\nhost: 127.0.0.1:{job.port}\r\n"
             f"authorization: Bearer {job.key}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\n\r\n"
         ).encode() + body

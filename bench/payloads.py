@@ -27,6 +27,12 @@ def short_request(model: str, *, stream: bool = False) -> bytes:
     return _compact({**members, "messages": [{"role": "user", "content": text}]})
 
 
+def response_request(model: str, **members: object) -> bytes:
+    """Return a Responses request that asks what `short_request` asks, and is kept."""
+    text = json.loads(short_request(model))["messages"][0]["content"]
+    return _compact({"model": model, "max_output_tokens": 256, **members, "input": text})
+
+
 def long_request(model: str) -> bytes:
     """Return a conversation of 110 KB: forty turns and a system message."""
     turn = (_QUESTION * 40)[:1340]
