@@ -42,10 +42,30 @@ class LogSettings(Section, frozen=True):
 
 
 class StorageSettings(Section, frozen=True):
-    """`path` None is the user's data folder; `:memory:` keeps nothing."""
+    """`path` None is the user's data folder; `:memory:` keeps nothing.
+
+    `url` is a Postgres database in place of the file; `redis_url` takes what is kept of turns.
+    """
 
     path: str | None = None
+    url: Secret | None = None
+    redis_url: Secret | None = None
     proof_days: Annotated[float, Meta(gt=0)] = 7.0
+
+
+class StateSettings(Section, frozen=True):
+    """Responses and conversations. The first of `seal_keys` seals, in place of a file's."""
+
+    days: Annotated[float, Meta(gt=0)] = 30.0
+    max_response_bytes: Count = 16 * 2**20
+    max_responses_per_tenant: Count = 200_000
+    max_responses: Count = 1_000_000
+    max_conversations_per_tenant: Count = 50_000
+    max_conversations: Count = 250_000
+    max_conversation_items: Count = 10_000
+    max_background: Count = 1000
+    seal_file: str | None = None
+    seal_keys: tuple[Secret, ...] = ()
 
 
 class MediaSettings(Section, frozen=True):
@@ -101,6 +121,7 @@ class Settings(Section, frozen=True):
     server: ServerSettings = ServerSettings()
     log: LogSettings = LogSettings()
     storage: StorageSettings = StorageSettings()
+    state: StateSettings = StateSettings()
     media: MediaSettings = MediaSettings()
     routing: RoutingSettings = RoutingSettings()
     retry: RetrySettings = RetrySettings()

@@ -16,8 +16,8 @@ from .provider_settings import (
     ProviderSettings,
     VertexSettings,
 )
-from .raw_tables import Raw, Table
-from .settings import KeySettings, Settings
+from .raw_tables import Raw, Table, is_list
+from .settings import KeySettings, Settings, StateSettings, StorageSettings
 from .settings_origins import Origins, spell
 from .settings_references import references_in
 from .settings_resolving import nearest
@@ -25,6 +25,9 @@ from .toml_positions import KeyPath
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+_POSTGRES = ("postgresql://", "postgres://")
+_REDIS = ("redis://", "rediss://", "unix://")
+_SEAL_KEY_LETTERS = 32
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, field-content
 
 
@@ -41,6 +44,8 @@ def check_settings(
     _check_unique(names, "providers", 'give one of them a "name"', origins)
     for place, name, provider in providers:
         _check_provider(provider, name, place, origins, presets)
+    _check_storage(settings.storage, origins)
+    _check_seal_keys(settings.state, tree, origins)
     for number, network in enumerate(settings.media.allow_networks):
         _check_network(network, ("media", "allow_networks", number), origins)
     routes: dict[KeyPath, str] = {}
@@ -128,6 +133,50 @@ def _check_header(name: str, value: Secret, path: KeyPath, origins: Origins) -> 
             f"{spell(path)}: no header can hold this value",
             hint="look for line breaks, and for typographic quotes or spaces around it",
         )
+
+
+def _check_storage(storage: StorageSettings, origins: Origins) -> None:
+    if storage.path is not None and storage.url is not None:
+        raise origins.error(
+            ("storage", "url"),
+            "storage: path and url are two places for the same things",
+            hint="keep url for Postgres, path for a file of SQLite",
+        )
+    for key, url, schemes, example in (
+        ("url", storage.url, _POSTGRES, "postgresql://user@db.example.com/modelmux"),
+        ("redis_url", storage.redis_url, _REDIS, "redis://redis.example.com:6379/0"),
+    ):
+        if url is not None and not url.reveal().startswith(schemes):
+            raise origins.error(
+                ("storage", key),
+                f"storage.{key}: this address begins with none of {', '.join(schemes)}",
+                hint=f'such as "{example}"',
+            )
+
+
+def _check_seal_keys(state: StateSettings, tree: Table, origins: Origins) -> None:
+    if state.seal_keys and state.seal_file is not None:
+        raise origins.error(
+            ("state", "seal_file"),
+            "state: seal_file and seal_keys are two places for the same keys",
+            hint="keep seal_keys where several machines share them",
+        )
+    written = tree.get("state", {}).get("seal_keys", ())
+    listed = written if is_list(written) else [written] * len(state.seal_keys)
+    for number, (key, raw) in enumerate(zip(state.seal_keys, listed, strict=False)):
+        path: KeyPath = ("state", "seal_keys", number)
+        if not references_in(str(raw)):
+            raise origins.error(
+                path,
+                f"{spell(path)}: a key does not stand in the file as it is",
+                hint='write "${VARIABLE}" or "${file:/path}"',
+            )
+        if len(key.reveal()) < _SEAL_KEY_LETTERS:
+            raise origins.error(
+                path,
+                f"{spell(path)}: a key has at least {_SEAL_KEY_LETTERS} letters",
+                hint="openssl rand -base64 32 makes one",
+            )
 
 
 def _check_network(network: str, path: KeyPath, origins: Origins) -> None:

@@ -54,8 +54,10 @@ class Loaded:
 
     def keeping_nothing(self) -> "Loaded":
         """Return the same without its store: for verbs that only ask."""
-        storage = msgspec.structs.replace(self.settings.storage, path=IN_MEMORY)
-        return replace(self, settings=msgspec.structs.replace(self.settings, storage=storage))
+        replaced = msgspec.structs.replace
+        storage = replaced(self.settings.storage, path=IN_MEMORY, url=None, redis_url=None)
+        state = replaced(self.settings.state, seal_file=None)
+        return replace(self, settings=replaced(self.settings, storage=storage, state=state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +130,18 @@ def load_server(config: Path | None, surroundings: Surroundings | None = None) -
 
 
 def _with_storage(settings: Settings, around: Surroundings) -> Settings:
-    if settings.storage.path is not None:
-        return settings
-    path = around.user_folder("data") / "modelmux.db"
-    storage = msgspec.structs.replace(settings.storage, path=str(path))
-    return msgspec.structs.replace(settings, storage=storage)
+    """Return the settings with the files that are not named: the seal keys beside the database."""
+    replaced = msgspec.structs.replace
+    storage, state = settings.storage, settings.state
+    folder = around.user_folder("data")
+    if storage.path is None and storage.url is None:
+        storage = replaced(storage, path=str(folder / "modelmux.db"))
+    if state.seal_file is None and not state.seal_keys:
+        if storage.path not in (None, IN_MEMORY):
+            folder = Path(storage.path or "").expanduser().parent
+        if storage.path != IN_MEMORY or storage.redis_url is not None:
+            state = replaced(state, seal_file=str(folder / "seal.keys"))
+    return replaced(settings, storage=storage, state=state)
 
 
 def find_file(config: Path | None, around: Surroundings) -> Path | None:

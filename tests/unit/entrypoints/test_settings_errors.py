@@ -23,6 +23,44 @@ class Bad(NamedTuple):
 
 
 BAD = {
+    "two stores": Bad(
+        '[storage]\npath = "a.db"\nurl = "postgresql://db/x"\n',
+        "storage: path and url are two places for the same things",
+        "3:1",
+        "keep url for Postgres, path for a file of SQLite",
+    ),
+    "another database": Bad(
+        '[storage]\nurl = "mysql://db/x"\n',
+        "storage.url: this address begins with none of postgresql://, postgres://",
+        "2:1",
+        'such as "postgresql://user@db.example.com/modelmux"',
+    ),
+    "no Redis": Bad(
+        '[storage]\nredis_url = "localhost:6379"\n',
+        "storage.redis_url: this address begins with none of redis://, rediss://, unix://",
+        "2:1",
+        'such as "redis://redis.example.com:6379/0"',
+    ),
+    "two places for seal keys": Bad(
+        '[state]\nseal_file = "keys"\nseal_keys = ["${K}"]\n',
+        "state: seal_file and seal_keys are two places for the same keys",
+        "2:1",
+        "keep seal_keys where several machines share them",
+        (("K", "k" * 32),),
+    ),
+    "a seal key in the file": Bad(
+        f'[state]\nseal_keys = ["{"k" * 32}"]\n',
+        "state.seal_keys[0]: a key does not stand in the file as it is",
+        "2:14",
+        'write "${VARIABLE}" or "${file:/path}"',
+    ),
+    "a seal key that can be guessed": Bad(
+        '[state]\nseal_keys = ["${K}", "${SHORT}"]\n',
+        "state.seal_keys[1]: a key has at least 32 letters",
+        "2:22",
+        "openssl rand -base64 32 makes one",
+        (("K", "k" * 32), ("SHORT", "k")),
+    ),
     "a misspelt key": Bad(
         "[server]\nprot = 1\n", 'server has no key "prot"', "2:1", 'did you mean "port"?'
     ),

@@ -247,3 +247,25 @@ def test_a_configuration_is_read_in_a_moment(tmp_path: Path) -> None:
     loaded = load_text(text, tmp_path)
     assert len(loaded.settings.named_providers()) == 200
     assert load_settings(None, PRESETS, None, surroundings(tmp_path)).settings == loaded.settings
+
+
+def test_the_seal_keys_stand_beside_the_database(tmp_path: Path) -> None:
+    named = load_text('[storage]\npath = "~/kept/all.db"\n', tmp_path, {"HOME": "/home/x"})
+    assert named.settings.state.seal_file is not None
+    assert Path(named.settings.state.seal_file).name == "seal.keys"
+    assert Path(named.settings.state.seal_file).parent.name == "kept"
+    postgres = load_text('[storage]\nurl = "postgresql://db/x"\n', tmp_path)
+    assert postgres.settings.storage.path is None
+    assert postgres.settings.state.seal_file == str(
+        tmp_path / ".local" / "share" / "modelmux" / "seal.keys"
+    )
+
+
+def test_what_keeps_nothing_needs_no_file_of_seal_keys(tmp_path: Path) -> None:
+    assert load_text('[storage]\npath = ":memory:"\n', tmp_path).settings.state.seal_file is None
+    given = {"MODELMUX_STATE__SEAL_KEYS": f"{'a' * 32},{'b' * 32}"}
+    state = load_nothing(tmp_path, given).settings.state
+    assert (len(state.seal_keys), state.seal_file) == (2, None)
+    shared = load_text('[storage]\npath = ":memory:"\nredis_url = "redis://r"\n', tmp_path)
+    assert shared.settings.state.seal_file is not None
+    assert shared.keeping_nothing().settings.state.seal_file is None
