@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .conversation import Compaction, Item, Message, OpaqueItem, Reasoning, ToolCall, ToolResult
@@ -89,11 +89,15 @@ class Turn:
     `asked` is the record as it begins (running, without input and output). `record` is the same
     at its end; it is there before the last event of the answer is, unless the answer was relayed.
     `relayable` says that nothing of it is ours to keep: the caller's body may go upstream as it is.
+    `known` are contexts by response id that the caller's own connection remembers, stored or not;
+    `context` is this turn's own: all items before the answer, without instructions.
     """
 
     asked: ResponseRecord
     relayable: bool = False
     record: ResponseRecord | None = None
+    known: Mapping[str, tuple[Item, ...]] = field(default_factory=dict[str, tuple[Item, ...]])
+    context: tuple[Item, ...] = ()
 
 
 def item_id(response_id: str, place: str, number: int, item: Item) -> str:

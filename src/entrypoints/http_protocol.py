@@ -29,6 +29,7 @@ _MAX_PIPELINED = 16
 # A body that nobody wants any more is dropped as it comes, for so long: closing at once would
 # reset the connection, and the client might never read why.
 _LINGER_S = 2.0
+SOCKET_PATH = b"/v1/responses"
 _FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding"})
 # Java's HttpClient and curl offer HTTP/2 so; httptools would stop reading at the body.
 _OFFER = b"\r\nUpgrade: h2c\r\n"
@@ -108,7 +109,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(bad_request("This server does not change protocols."))
+            self._become_socket()
         except httptools.HttpParserError as error:
             self._refuse(self._refusal or bad_request(f"The request is not HTTP/1.1: {error}."))
         else:
@@ -168,10 +169,34 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if b"host" not in framing and self._parser.get_http_version() == "1.1":
             raise self._reject("The header host is missing.")
         if self._parser.should_upgrade():
-            raise self._reject("This server does not change protocols.")
+            self._check_upgrade()
+            return
         if len(self.pipeline) >= _MAX_PIPELINED:
             raise self._reject("Too many requests were sent ahead of their answers.")
         self._begin_cycle()
+
+    def _check_upgrade(self) -> None:
+        """Let a WebSocket through where there is one; it must be all there is on its connection."""
+        method, path = self._parser.get_method(), self.url.partition(b"?")[0]
+        if (method, path) != (b"GET", SOCKET_PATH) or not self._should_upgrade():
+            raise self._reject("This server does not change protocols there.")
+        latest = self._latest()
+        if latest is not None and not latest.response_complete:
+            raise self._reject("The request before this one has not ended.")
+        if b"content-length" in self._framing or b"transfer-encoding" in self._framing:
+            raise self._reject("A request that changes protocols has no body.")
+        self.scope["method"] = "GET"
+
+    def _become_socket(self) -> None:
+        """Hand the connection over to uvicorn's WebSocket protocol."""
+        self._unset_keepalive_if_required()
+        for timer in (self._head_timer, self._linger_timer, self._write_timer):
+            if timer is not None:
+                timer.cancel()
+        self._head_timer = self._linger_timer = self._write_timer = None
+        self.handle_websocket_upgrade()
+        del self._parser  # as in `connection_lost`, which is not told to us any more
+        del self.parser
 
     def _begin_cycle(self) -> None:
         """What uvicorn does when a head is complete, less what is not used here."""
@@ -233,6 +258,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._hand_over()
         self._in_message = self._in_body = False
+        if self._parser.should_upgrade():
+            return  # the parser raises, and `data_received` changes protocols
         if self._linger_timer is not None:
             self._linger_timer.cancel()
             self._linger_timer = None

@@ -70,7 +70,9 @@ class GatewayServer(uvicorn.Server):
                 app,
                 # Any: a factory is all that is called, the annotation wants a class
                 http=cast(Any, partial(BoundedHttpProtocol, limits=limits)),
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=limits.max_body_bytes,
+                ws_per_message_deflate=False,  # a few bytes could be made to fill the memory
                 lifespan="on",
                 log_config=None,
                 access_log=False,
