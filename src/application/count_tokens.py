@@ -37,7 +37,7 @@ class CountTokens:
         content = await self.compose(request)
         plan = self.planner.plan(request.model)
         target = plan.targets[0]
-        fitted, _ = adjust(content, target.capabilities, target.model)
+        fitted, _ = adjust(content, target.capabilities, target.model, request.dialect)
         aimed = replace(
             request.aimed(target.model, target.capabilities, plan.policy),
             content=Deferred.of(fitted),

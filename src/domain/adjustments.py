@@ -16,8 +16,9 @@ class Policy(StrEnum):
 class Adjustment:
     """One change made so that a target could take a request.
 
-    `param` is the member of the caller's request in the caller's spelling; `action` one word for
-    the header (`dropped`, `clamped`, `emulated`, `fetched`, `merged`); `detail` a sentence.
+    `param` is the member of the caller's request: in chat completions' spelling where it is made,
+    in the caller's own once it is noted. `action` is one word for the header (`dropped`,
+    `clamped`, `emulated`, `fetched`, `truncated`, `suppressed`); `detail` a sentence.
     """
 
     param: str

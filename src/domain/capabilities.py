@@ -40,6 +40,7 @@ class ImageInput(StrEnum):
     URL = "url"
 
 
+RESPONSES_SAMPLING: frozenset[str] = frozenset({"temperature", "top_p", "logprobs"})
 ALL_SAMPLING: frozenset[str] = frozenset(
     {
         "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop",
@@ -59,7 +60,10 @@ class Capabilities:
     `label_metadata` allows metadata that are labels (lower-case letters, digits, `_`, `-`) alone;
     `service_tiers` empty means any. `refused_tool_keywords` are not taken in any tool's
     parameters, `refused_schema_keywords` neither in output schemas nor in strict tools.
-    `refuses_unknown` says that members unknown to it are an error there, but for `known_extras`.
+    `responses_sampling` are those of the sampling fields that are taken on the Responses API, where
+    `hosted_tools` says whether the target runs tools of its own, and `tool_namespaces` whether it
+    knows tools in namespaces. `refuses_unknown` says that members unknown to it are an error there,
+    but for `known_extras`.
     """
 
     dialects: frozenset[Dialect] = frozenset({Dialect.CHAT_COMPLETIONS})
@@ -67,6 +71,8 @@ class Capabilities:
     tools: bool = True
     custom_tools: bool = True
     tools_only_on_responses: bool = False
+    hosted_tools: bool = True
+    tool_namespaces: bool = True
     forced_tool_choice: bool = True
     parallel_switch: bool = True
     strict_tools: bool = True
@@ -77,6 +83,7 @@ class Capabilities:
     thinking_off: bool = True
     effort_levels: frozenset[Effort] = frozenset()
     sampling: frozenset[str] = ALL_SAMPLING
+    responses_sampling: frozenset[str] = RESPONSES_SAMPLING
     max_temperature: float = 2.0
     max_stop: int | None = None
     blank_stop: bool = True
@@ -137,6 +144,7 @@ _ELEMENTS: Mapping[str, type[StrEnum] | type[str]] = {
     "dialects": Dialect,
     "effort_levels": Effort,
     "sampling": str,
+    "responses_sampling": str,
     "service_tiers": str,
     "known_extras": str,
     "refused_schema_keywords": str,

@@ -26,10 +26,12 @@ from ..adapters.system.ids import RandomIds
 from ..adapters.transport.media import PublicMediaFetcher
 from ..application.check_health import CheckHealth
 from ..application.filters.adjusting import Adjusting
+from ..application.filters.enforcing import Enforcing
 from ..application.filters.fetching import Fetching
 from ..application.filters.metering import Metering
 from ..application.filters.proving import Proving
 from ..application.filters.retrying import Retrying, RetryPolicy
+from ..application.filters.truncating import Truncating
 from ..application.keys import HeldKey, configured_key
 from ..application.list_models import ListModels
 from ..application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
@@ -155,7 +157,8 @@ def _entries(
     """Return each adapter inside its filters.
 
     Outermost first: proofs are put back before anything is judged; images are fetched and the
-    request adjusted once, not again for each retry; every attempt is metered.
+    request adjusted once, not again for each retry; answers are held to the tools as they were
+    before that; what is too long is what the target was sent; every attempt is metered.
     """
     retry = loaded.settings.retry
     policy = RetryPolicy(retry.attempts - 1, retry.first_wait_s, retry.longest_wait_s)
@@ -164,8 +167,8 @@ def _entries(
     for _, name, settings in loaded.settings.named_providers():
         adapter = adapters[name]
         llm: LlmProvider = Metering(adapter.llm, name, clock, observer)
-        llm = Retrying(llm, clock, jitter, policy)
-        llm = Proving(Fetching(Adjusting(llm), fetcher), vault)
+        llm = Truncating(Retrying(llm, clock, jitter, policy))
+        llm = Proving(Fetching(Enforcing(Adjusting(llm)), fetcher), vault)
         entries.append(
             ProviderEntry(
                 name=name,

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from ...application.adjusting import CUSTOM_TOOLS_EMULATED, ignored_members
-from ...application.filters.adjusting import record
 from ...application.ports import Answer, Credentials, LlmProvider
+from ...application.reporting import record
 from ...domain.capabilities import Capabilities, resolve
 from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from ...application.filters.adjusting import record
+from ...application.reporting import record
 from ...domain.adjustments import Adjustment
 from ...domain.dialect import Dialect
 from ...domain.request import GenerationRequest

@@ -7,41 +7,60 @@ from collections.abc import Callable
 
 from ...domain.adjustments import Adjustment
 from ...domain.capabilities import Capabilities
+from ...domain.dialect import Dialect
+from ...domain.errors import UnsupportedFeature
 from ...domain.request import Generation
+from ..spelling import respell
 from .fitting import Fitting
-from .labels import fit_labels, ignored_members
+from .hosted import fit_hosted_tools
+from .items import fit_instructions, fit_items
+from .labels import fit_extras, fit_labels, ignored_members
 from .messages import fit_media, fit_prefill
+from .namespaces import fit_namespaces
 from .output import fit_output_format, fit_schemas
 from .sampling import fit_limits, fit_sampling
-from .thinking import fit_effort, fit_unproven_turn
+from .thinking import fit_effort, fit_summary, fit_unproven_turn
 from .tools import CUSTOM_TOOLS_EMULATED, fit_tool_choice, fit_tools
 
 __all__ = ["CUSTOM_TOOLS_EMULATED", "adjust", "ignored_members"]
 
 _STEPS: tuple[Callable[[Fitting], None], ...] = (
+    fit_instructions,
+    fit_items,
     fit_media,
+    fit_hosted_tools,
+    fit_namespaces,
     fit_tools,
     fit_unproven_turn,
     fit_tool_choice,
     fit_effort,
+    fit_summary,
     fit_sampling,
     fit_output_format,
     fit_schemas,
     fit_prefill,
     fit_limits,
     fit_labels,
+    fit_extras,
 )
 
 
 def adjust(
-    content: Generation, capabilities: Capabilities, model: str = ""
+    content: Generation,
+    capabilities: Capabilities,
+    model: str = "",
+    dialect: Dialect = Dialect.CHAT_COMPLETIONS,
 ) -> tuple[Generation, tuple[Adjustment, ...]]:
-    """Return `content` as the target `model` can take it, and what was changed.
+    """Return `content`, asked in `dialect`, as the target `model` can take it, and the changes.
 
     Raises:
         UnsupportedFeature: something that may not be dropped cannot be said to this target.
     """
-    fitting = Fitting(content, capabilities, model)
-    for step in _STEPS:
-        step(fitting)
+    fitting = Fitting(content, capabilities, model, dialect)
+    try:
+        for step in _STEPS:
+            step(fitting)
+    except UnsupportedFeature as error:
+        respell(error, dialect)
+        raise
     return fitting.content, tuple(fitting.made)

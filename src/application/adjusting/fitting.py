@@ -9,17 +9,27 @@ from ...domain.conversation import (
     Role,
     Text,
 )
+from ...domain.dialect import Dialect
 from ...domain.request import (
     Generation,
 )
+from ..languages import outward
 
 
 @dataclass(slots=True)
 class Fitting:
+    """`dialect` is the caller's; parameters are told in chat completions' spelling."""
+
     content: Generation
     can: Capabilities
     model: str
+    dialect: Dialect = Dialect.CHAT_COMPLETIONS
     made: list[Adjustment] = field(default_factory=list[Adjustment])
+
+    @property
+    def outward(self) -> Dialect | None:
+        """The OpenAI language that the request goes out in, None for another vendor's."""
+        return outward(self.dialect, self.content, self.can)
 
     def tell(self, param: str, action: str, detail: str) -> None:
         self.made.append(Adjustment(param, action, detail))

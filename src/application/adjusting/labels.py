@@ -31,14 +31,14 @@ def fit_labels(fit: Fitting) -> None:
     if tier is not None and can.service_tiers and tier not in can.service_tiers:
         fit.content = replace(fit.content, service_tier=None)
         fit.tell("service_tier", "dropped", "the provider has no such tier")
-    if not can.message_names and any(_name_of(item) for item in content.items):
+    named = can.message_names and fit.outward is not Dialect.RESPONSES
+    if not named and any(_name_of(item) for item in content.items):
         unnamed = tuple(
             replace(item, name=None) if isinstance(item, Message) else item
             for item in fit.content.items
         )
         fit.content = replace(fit.content, items=unnamed)
         fit.tell("messages.name", "dropped", "the model knows no names of speakers")
-    fit_extras(fit)
 
 
 def ignored_members(content: Generation) -> tuple[Adjustment, ...]:
@@ -49,14 +49,18 @@ def ignored_members(content: Generation) -> tuple[Adjustment, ...]:
 
 
 def fit_extras(fit: Fitting) -> None:
-    can, extras = fit.can, fit.content.extras
+    """Members without a name here go to the language they were said in, and to no other."""
+    can, extras, outward = fit.can, fit.content.extras, fit.outward
     if not extras:
         return
     kept: dict[str, object] = {}
-    if Dialect.CHAT_COMPLETIONS in can.dialects:
-        if not can.refuses_unknown:
-            return
-        kept = {name: value for name, value in extras.items() if name in can.known_extras}
+    if outward is not None:
+        kept = {
+            name: value
+            for name, value in extras.items()
+            if (outward is fit.dialect or name in _SHARED)
+            and (not can.refuses_unknown or name in can.known_extras)
+        }
     for name in extras:
         if name not in kept:
             fit.tell(name[:64], "dropped", "unknown to modelmux or to the provider")
@@ -64,6 +68,10 @@ def fit_extras(fit: Fitting) -> None:
         fit.content = replace(fit.content, extras=kept)
 
 
+# What chat completions and Responses call by the same name and mean alike.
+_SHARED = frozenset(
+    {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"}
+)
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")

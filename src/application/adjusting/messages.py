@@ -7,30 +7,41 @@ from ...domain.conversation import (
     Audio,
     FileData,
     FileReference,
+    FileUrl,
     ImageData,
+    ImageReference,
     ImageUrl,
     Message,
     Role,
     Text,
     ToolResult,
 )
+from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature
+from ...domain.refusals import refused_part
 from .fitting import Fitting
 
 
 def fit_media(fit: Fitting) -> None:
-    can = fit.can
+    """Refuse what the target cannot see or hear, and ids and addresses that it cannot look up."""
+    can, outward = fit.can, fit.outward
     for item in fit.content.items:
         if not isinstance(item, Message | ToolResult):
             continue
         for part in item.parts:
             match part:
-                case ImageUrl() | ImageData() if can.image_input is ImageInput.NONE:
+                case ImageUrl() | ImageData() | ImageReference() if (
+                    can.image_input is ImageInput.NONE
+                ):
                     what = "images"
                 case Audio() if not can.audio_input:
                     what = "audio input"
-                case FileData() | FileReference() if not can.file_input:
+                case FileData() | FileReference() | FileUrl() if not can.file_input:
                     what = "file input"
+                case FileReference() if outward is None:
+                    raise refused_part(part)
+                case ImageReference() | FileUrl() if outward is not Dialect.RESPONSES:
+                    raise refused_part(part)
                 case _:
                     continue
             raise UnsupportedFeature(f"The model takes no {what}.", param="messages")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ...domain.capabilities import Thinking
+from ...domain.dialect import Dialect
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
 from ...domain.request import (
@@ -15,17 +16,20 @@ def fit_sampling(fit: Fitting) -> None:
     can, sampling = fit.can, fit.content.sampling
     if sampling is DEFAULT_SAMPLING:
         return
-    if sampling.candidates > 1 and "n" not in can.sampling:
+    taken = can.sampling
+    if fit.outward is Dialect.RESPONSES:
+        taken &= can.responses_sampling
+    if sampling.candidates > 1 and "n" not in taken:
         raise UnsupportedFeature("The model gives one answer a call: n must be 1.", param="n")
     thinks = can.thinking is Thinking.BUDGET and fit.content.effort not in (None, Effort.NONE)
     unset = DEFAULT_SAMPLING
     for name, fields in _SAMPLING_FIELDS.items():
         if all(getattr(sampling, key) == getattr(unset, key) for key in fields):
             continue  # getattr: the keys are names of Sampling's own fields, from the table below
-        if name in can.sampling and not (thinks and name in _NOT_WHILE_THINKING):
+        if name in taken and not (thinks and name in _NOT_WHILE_THINKING):
             continue
         sampling = replace(sampling, **{key: getattr(unset, key) for key in fields})
-        why = "the model takes it only without thinking" if name in can.sampling else "not taken"
+        why = "the model takes it only without thinking" if name in taken else "not taken"
         fit.tell(name, "dropped", why)
     if sampling.temperature is not None and sampling.temperature > can.max_temperature:
         fit.tell("temperature", "clamped", f"to {can.max_temperature}, the highest there is")

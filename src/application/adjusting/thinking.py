@@ -9,6 +9,7 @@ from ...domain.conversation import (
     Role,
     ToolCall,
 )
+from ...domain.dialect import Dialect
 from ...domain.effort import Effort
 from .fitting import Fitting
 
@@ -36,6 +37,19 @@ def fit_effort(fit: Fitting) -> None:
     nearest = below[-1] if below else levels[0]
     fit.content = replace(fit.content, effort=nearest)
     fit.tell("reasoning_effort", "clamped", f"{wanted} became {nearest}, the nearest there is")
+
+
+def fit_summary(fit: Fitting) -> None:
+    """Only the Responses API has summaries in several lengths."""
+    wanted = fit.content.reasoning_summary
+    if wanted is None or fit.outward is Dialect.RESPONSES:
+        return
+    if fit.can.thinking is Thinking.NONE:
+        fit.content = replace(fit.content, reasoning_summary=None)
+        fit.tell("reasoning_summary", "dropped", "the model does not reason")
+    elif wanted != "auto":
+        fit.content = replace(fit.content, reasoning_summary="auto")
+        fit.tell("reasoning_summary", "clamped", "thoughts are told as the model tells them")
 
 
 def fit_unproven_turn(fit: Fitting) -> None:

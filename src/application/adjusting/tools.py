@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ...domain.adjustments import Adjustment
 from ...domain.capabilities import Thinking
+from ...domain.dialect import Dialect
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
 from ...domain.tools import (
@@ -28,10 +29,14 @@ def fit_tools(fit: Fitting) -> None:
         return
     if not can.tools:
         raise UnsupportedFeature("The model takes no tools.", param="tools")
-    if can.tools_only_on_responses and content.effort is not Effort.NONE:
+    if (
+        can.tools_only_on_responses
+        and Dialect.RESPONSES not in can.dialects
+        and content.effort is not Effort.NONE
+    ):
         raise UnsupportedFeature(
             "The model takes tools on chat completions only with reasoning_effort 'none'; "
-            "with reasoning it takes them on the Responses API alone, which is not offered yet.",
+            "with reasoning it takes them on the Responses API alone, which is not offered here.",
             param="tools",
         )
     if not can.custom_tools and any(isinstance(tool, CustomTool) for tool in content.tools):
@@ -47,7 +52,7 @@ def fit_tools(fit: Fitting) -> None:
         fit.tell("tools.strict", "dropped", "the model does not hold arguments to the schema")
     if content.parallel_tool_calls is False and not can.parallel_switch:
         fit.content = replace(content, parallel_tool_calls=None)
-        fit.tell("parallel_tool_calls", "dropped", "the model may call several tools at once")
+        fit.tell("parallel_tool_calls", "emulated", "only the first call of an answer is passed on")
 
 
 def fit_tool_choice(fit: Fitting) -> None:

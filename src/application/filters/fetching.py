@@ -10,8 +10,10 @@ from ...domain.conversation import ImageData, ImageUrl, Item, Message, Part, Too
 from ...domain.deferred import Deferred
 from ...domain.errors import InvalidRequest
 from ...domain.request import Generation, GenerationRequest
+from ..lanes import passes_unread
 from ..ports import Answer, LlmProvider, MediaFetcher
-from .adjusting import passes_unread, record
+from ..reporting import record
+from ..spelling import spelled
 
 _MOST_IMAGES = 32
 
@@ -31,32 +33,30 @@ class Fetching(LlmProvider):
         if len(urls) > _MOST_IMAGES:
             raise InvalidRequest(
                 f"At most {_MOST_IMAGES} images by URL can be fetched for this model.",
-                param="messages",
+                param=spelled("messages", request.dialect),
             )
         record(
             request,
             [Adjustment("messages.image_url", "fetched", f"{len(urls)} fetched for the model")],
         )
-        fetched = await self._fetch_all(urls)
+        fetched = await self._fetch_all(urls, spelled("messages", request.dialect))
         content = replace(content, items=tuple(_with(item, fetched) for item in content.items))
         return await self.inner.open(replace(request, content=Deferred.of(content), verbatim=None))
 
-    async def _fetch_all(self, urls: Iterable[str]) -> dict[str, ImageData]:
+    async def _fetch_all(self, urls: Iterable[str], param: str) -> dict[str, ImageData]:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = {url: group.create_task(self._fetch(url)) for url in urls}
+                tasks = {url: group.create_task(self._fetch(url, param)) for url in urls}
         except* InvalidRequest as failed:
             raise failed.exceptions[0] from None
         return {url: task.result() for url, task in tasks.items()}
 
-    async def _fetch(self, url: str) -> ImageData:
+    async def _fetch(self, url: str, param: str) -> ImageData:
         try:
             return await self.fetcher.fetch_image(url)
         except InvalidRequest as error:
             # Which message it stood in is not known here; the fetcher knows nothing of messages.
-            raise InvalidRequest(
-                error.message, param="messages", reason="invalid_image_url"
-            ) from error
+            raise InvalidRequest(error.message, param=param, reason="invalid_image_url") from error
 
 
 def _images(content: Generation) -> list[ImageUrl]:

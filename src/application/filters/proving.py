@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...domain.adjustments import Adjustment
-from ...domain.conversation import Item, Message, Proof, Reasoning, Role, ToolCall
+from ...domain.conversation import Item, Message, Proof, Reasoning, Role, ToolCall, Vendor
 from ...domain.deferred import Deferred
 from ...domain.errors import StoreError
 from ...domain.events import (
@@ -19,8 +19,8 @@ from ...domain.events import (
 )
 from ...domain.journal import Journal
 from ...domain.request import Generation, GenerationRequest
+from ..lanes import ONLY_RELAYED, relays
 from ..ports import Answer, KeptProof, LlmProvider, ProofKey, ProofVault
-from .adjusting import ONLY_RELAYED, relays
 from .answer import WrappedAnswer
 
 
@@ -34,10 +34,14 @@ class Proving(LlmProvider):
     async def open(self, request: GenerationRequest) -> Answer:
         if request.capabilities.proofs is None or request.dialect in ONLY_RELAYED:
             return await self.inner.open(request)
+        relayed = relays(request)
+        if relayed and request.capabilities.proofs is Vendor.OPENAI:
+            # Its proofs are known to the Responses API alone, whose clients carry them.
+            return await self.inner.open(request)
         content = request.content.get()
         if not content.tools and not any(isinstance(item, ToolCall) for item in content.items):
             return await self.inner.open(request)
-        if relays(request):
+        if relayed:
             # The answer has to be understood, so it must not pass unread.
             request = replace(request, verbatim=None)
         tenant = request.caller.tenant
@@ -70,7 +74,8 @@ def put_back(items: Sequence[Item], kept: Mapping[str, KeptProof]) -> tuple[Item
     """Return `items` with each kept thought and proof where the vendor gave it.
 
     The thoughts of a turn's first call go to the head of the turn, before its text: there the
-    vendors put them. Thoughts that a client sent back without their proof make way for the kept.
+    vendors put them. Thoughts that a client sent back without their proof make way for the kept;
+    those that came back with their proof are not put there twice.
     """
     result: list[Item] = []
     turn: list[Item] = []
@@ -91,6 +96,7 @@ def _proven_turn(turn: Sequence[Item], kept: Mapping[str, KeptProof]) -> list[It
     if not any(isinstance(item, ToolCall) and item.id in kept for item in turn):
         return list(turn)
     proven: list[Item] = []
+    brought = {item.proof for item in turn if isinstance(item, Reasoning) and item.proof}
     first = True
     for item in turn:
         if isinstance(item, Reasoning) and item.proof is None:
@@ -99,7 +105,8 @@ def _proven_turn(turn: Sequence[Item], kept: Mapping[str, KeptProof]) -> list[It
             found = kept.get(item.id)
             if found is not None and item.proof is None:
                 place = 0 if first else len(proven)
-                proven[place:place] = found.reasoning
+                if not any(thought.proof in brought for thought in found.reasoning):
+                    proven[place:place] = found.reasoning
                 item = replace(item, proof=found.proof)
             first = False
         proven.append(item)

@@ -94,7 +94,7 @@ def test_what_the_target_can_do_is_left_alone() -> None:
         (
             {"parallel_switch": False},
             {"tools": (TOOL,), "parallel_tool_calls": False},
-            ["parallel_tool_calls=dropped"],
+            ["parallel_tool_calls=emulated"],
             {"parallel_tool_calls": None},
         ),
         (

@@ -1,0 +1,25 @@
+"""Which lane a request takes to its target: relayed as it came, or translated."""
+
+from ..domain.dialect import Dialect
+from ..domain.request import GenerationRequest
+from .languages import outward
+
+# There is nothing to fit in these, nor to fetch or to prove: they are relayed or refused.
+ONLY_RELAYED = frozenset({Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
+
+
+def relays(request: GenerationRequest) -> bool:
+    """Whether the target will be sent the caller's own body."""
+    verbatim, can = request.verbatim, request.capabilities
+    if verbatim is None or verbatim.dialect not in can.dialects:
+        return False
+    if can.tools_only_on_responses and verbatim.dialect is Dialect.CHAT_COMPLETIONS:
+        return outward(request.dialect, request.content.get(), can) is Dialect.CHAT_COMPLETIONS
+    return True
+
+
+def passes_unread(request: GenerationRequest) -> bool:
+    """Whether the caller's body needs no look on its way."""
+    return request.dialect in ONLY_RELAYED or (
+        not request.capabilities.restrictions and relays(request)
+    )
