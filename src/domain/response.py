@@ -65,7 +65,7 @@ class _Open:
         self.reasoning: list[str] = []
         self.logprobs: list[TokenLogprob] = []
 
-    def end_text(self) -> None:
+    def end_part(self) -> None:
         if self.text:
             self.parts.append(Text("".join(self.text), tuple(self.annotations)))
             self.text.clear()
@@ -73,6 +73,9 @@ class _Open:
         if self.refusal:
             self.parts.append(Refusal("".join(self.refusal)))
             self.refusal.clear()
+
+    def end_text(self) -> None:
+        self.end_part()
         if self.parts:
             self.items.append(Message(Role.ASSISTANT, tuple(self.parts), phase=self.phase))
             self.parts.clear()
@@ -101,11 +104,15 @@ class ResponseBuilder:
                 case TextDelta():
                     choice = self._choice(event.choice)
                     choice.end_reasoning()
+                    if choice.refusal:
+                        choice.end_part()
                     choice.text.append(event.text)
                     choice.logprobs.extend(event.logprobs)
                 case RefusalDelta():
                     choice = self._choice(event.choice)
                     choice.end_reasoning()
+                    if choice.text:
+                        choice.end_part()
                     choice.refusal.append(event.text)
                 case ReasoningDelta():
                     choice = self._choice(event.choice)

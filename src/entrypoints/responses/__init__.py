@@ -1,0 +1,1 @@
+"""The Responses dialect, as clients speak it to us."""
