@@ -1,0 +1,1 @@
+"""What several machines share: state, leases, events and proofs in a Redis server."""
