@@ -21,7 +21,7 @@ LARGE_BODY_BYTES = 256 * 1024
 _MAX_LIGHT_BYTES = 1024 * 1024
 # What is decoded in one go holds the interpreter as long; conversations are decoded by message.
 _MAX_DEFINITION_BYTES = 4 * 1024 * 1024
-_DEFINITIONS = frozenset({"tools", "functions", "response_format"})
+_DEFINITIONS = frozenset({"tools", "functions", "response_format", "text"})
 # Text in quotes, in which brackets are only letters.
 _QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _DEEP = 100
@@ -50,6 +50,9 @@ class _Heavy(Struct):
     response_format: Raw | UnsetType = UNSET
     prediction: Raw | UnsetType = UNSET
     input: Raw | UnsetType = UNSET
+    instructions: Raw | UnsetType = UNSET
+    items: Raw | UnsetType = UNSET
+    text: Raw | UnsetType = UNSET
     prompt: Raw | UnsetType = UNSET
     suffix: Raw | UnsetType = UNSET
 
@@ -170,10 +173,10 @@ def too_deep(members: Members) -> InvalidRequest:
     What nests in plain sight is named; else it is JSON inside a text, as calls' arguments are.
     """
     deepest, param = max(
-        ((_depth(bytes(raw)), name) for name, raw in members.items()), default=(0, "messages")
+        ((_depth(bytes(raw)), name) for name, raw in members.items()), default=(0, "input")
     )
     if deepest < _DEEP:
-        param = "messages"
+        param = "messages" if "messages" in members else "input"
     return InvalidRequest(f"'{param[:200]}' nests too deeply.", param=param[:200])
 
 

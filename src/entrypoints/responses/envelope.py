@@ -1,0 +1,202 @@
+"""The top level of a Responses request: what is checked before anything is planned.
+
+Every member with a small value is checked here for both lanes; what stands inside input and tools
+is the upstream's to judge when relayed, and `decode.py`'s when translated.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from msgspec import Raw
+from msgspec.json import Decoder
+
+from ...application.ports import SEAL_MARK
+from ...domain.errors import InvalidRequest
+from ...domain.request import Caller
+from ...domain.turn import MARK, ResponseRecord, Status, Turn
+from ..client_dialect import Envelope
+from ..members import LARGE_BODY_BYTES, Members, decode_member, missing
+from .settings import LOGPROBS, encode_settings
+from .wire import ConversationShape, ModelName, SmallMembers, Verbosity
+
+MAX_ITEMS = 20_000
+
+# Each member is decoded by itself, so that an error names it and the large ones stay unread.
+_CHECKS: Mapping[str, "Decoder[Any]"] = {  # Any: each decoder has its own type
+    name: Decoder(kind) for name, kind in get_type_hints(SmallMembers, include_extras=True).items()
+}
+_MODEL = Decoder(ModelName)
+_ARRAY = Decoder(list[Raw])
+_TEXT = Decoder(dict[str, Raw])
+_VERBOSITY = Decoder(Verbosity | None)
+# Of what may be large only the outermost form: first bytes, and their name for people.
+_FORMS: Mapping[str, tuple[bytes, str]] = {
+    "input": (b'"[n', "a string or an array"),
+    "instructions": (b'"n', "a string"),
+    "tools": (b"[n", "an array"),
+    "tool_choice": (b'"{n', "a string or an object"),
+    "text": (b"{n", "an object"),
+}
+_NULL = b"null"
+# What makes input ours: envelopes that we sealed, and ids that we gave.
+_MARK = MARK.encode()
+_OURS = (SEAL_MARK.encode(), b"_" + _MARK)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponsesEnvelope(Envelope):
+    """`settings` is what the response repeats of its request, as JSON text.
+
+    `relayable` says that nothing of the call is ours to keep, to continue or to open.
+    """
+
+    store: bool = True
+    background: bool = False
+    previous: str | None = None
+    conversation: str | None = None
+    include: tuple[str, ...] = ()
+    settings: bytes = b"{}"
+    relayable: bool = False
+
+
+def decode_envelope(members: Members) -> ResponsesEnvelope:
+    """Return what the handler needs to know, once the top level is right.
+
+    Raises:
+        InvalidRequest: a member is missing, of the wrong type, out of range or at odds with
+            another.
+    """
+    raw = members.get("model")
+    if raw is None:
+        raise missing("model")
+    model = decode_member(_MODEL, raw, "model")
+    values: dict[str, Any] = {}  # Any: checked by the decoder of each name
+    for name, raw in members.items():
+        check = _CHECKS.get(name)
+        if check is not None:
+            values[name] = decode_member(check, raw, name)
+        elif name in _FORMS:
+            _check_form(name, raw)
+    stream = bool(values.get("stream"))
+    store = values.get("store") is not False
+    background = bool(values.get("background"))
+    previous: str | None = values.get("previous_response_id")
+    conversation = _conversation(values.get("conversation"))
+    _check_together(members, values, stream=stream, store=store, background=background)
+    continues = previous is not None or conversation is not None
+    _check_input(members.get("input"), continues=continues)
+    include: tuple[str, ...] = tuple(dict.fromkeys(values.get("include") or ()))
+    if values.get("top_logprobs") and LOGPROBS not in include:
+        include += (LOGPROBS,)  # who asks for the likeliest tokens wants to see them
+    return ResponsesEnvelope(
+        model,
+        stream,
+        include_usage=True,
+        store=store,
+        background=background,
+        previous=previous,
+        conversation=conversation,
+        include=include,
+        settings=encode_settings(members, values.get("reasoning"), include),
+        relayable=not (store or background or continues) and not _has_ours(members.get("input")),
+    )
+
+
+def begin_turn(envelope: ResponsesEnvelope, caller: Caller, id_: str, now: float) -> Turn:
+    """Return the turn that the call is, with its record as it begins."""
+    asked = ResponseRecord(
+        tenant=caller.tenant,
+        id=id_,
+        status=Status.QUEUED if envelope.background else Status.IN_PROGRESS,
+        created_at=now,
+        settings=envelope.settings,
+        previous=envelope.previous,
+        conversation=envelope.conversation,
+        store=envelope.store,
+        background=envelope.background,
+        streamed=envelope.stream,
+    )
+    return Turn(asked, envelope.relayable)
+
+
+def _conversation(value: str | ConversationShape | None) -> str | None:
+    return value.id if isinstance(value, ConversationShape) else value
+
+
+def _check_together(
+    members: Members, values: Mapping[str, Any], *, stream: bool, store: bool, background: bool
+) -> None:
+    if values.get("previous_response_id") is not None and values.get("conversation") is not None:
+        raise InvalidRequest(
+            "'previous_response_id' and 'conversation' cannot be given together: the one continues "
+            "a response, the other a conversation.",
+            param="previous_response_id",
+            reason="mutually_exclusive_parameters",
+        )
+    if background and not store:
+        raise InvalidRequest(
+            "'background' needs 'store' to be true: what runs on its own is read back later.",
+            param="background",
+        )
+    if values.get("stream_options") is not None and not stream:
+        raise InvalidRequest(
+            "'stream_options' is only allowed when 'stream' is true.", param="stream_options"
+        )
+    prompt = members.get("prompt")
+    if prompt is not None and bytes(prompt) != _NULL:
+        raise InvalidRequest(
+            "There are no prompt templates here. Send 'instructions' and 'input' instead of "
+            "'prompt'.",
+            param="prompt",
+            reason="unsupported_parameter",
+        )
+    text = members.get("text")
+    if text is not None and bytes(text) != _NULL:
+        verbosity = decode_member(_TEXT, text, "text").get("verbosity")
+        if verbosity is not None:
+            decode_member(_VERBOSITY, verbosity, "text.verbosity")
+
+
+def _check_input(raw: Raw | None, *, continues: bool) -> None:
+    size = 0 if raw is None else memoryview(raw).nbytes
+    if raw is None or (size == len(_NULL) and bytes(raw) == _NULL):
+        if not continues:
+            raise InvalidRequest(
+                "Missing required parameter: 'input' (or 'previous_response_id', or "
+                "'conversation').",
+                param="input",
+                reason="missing_required_parameter",
+            )
+        return
+    if memoryview(raw)[0] != 0x5B:  # [
+        return
+    # Only a very short array can be empty, and only a very long one hold too many.
+    if size < 64 and not continues and not decode_member(_ARRAY, raw, "input"):
+        raise InvalidRequest(
+            "'input' must hold at least one item.", param="input", reason="empty_array"
+        )
+    if size > LARGE_BODY_BYTES:
+        count = len(decode_member(_ARRAY, raw, "input"))
+        if count > MAX_ITEMS:
+            raise InvalidRequest(
+                f"'input' may hold {MAX_ITEMS} items; these are {count}.",
+                param="input",
+                reason="array_above_max_length",
+            )
+
+
+def _check_form(name: str, raw: Raw) -> None:
+    first, expected = _FORMS[name]
+    if memoryview(raw)[0] not in first:
+        raise InvalidRequest(
+            f"Invalid type for '{name}': expected {expected}.", param=name, reason="invalid_type"
+        )
+
+
+def _has_ours(raw: Raw | None) -> bool:
+    """Return whether something in the input may be of our making, told by its bytes alone."""
+    if raw is None:
+        return False
+    text = bytes(raw)
+    return _MARK in text and any(mark in text for mark in _OURS)
