@@ -57,8 +57,10 @@ class Contents:
     contents: list[wire.Content]
 
 
-def encode_contents(items: Sequence[Item], *, image_urls: bool, stand_in: bool) -> Contents:
-    """Return `items` as a system instruction and contents.
+def encode_contents(
+    items: Sequence[Item], *, model: str, image_urls: bool, stand_in: bool
+) -> Contents:
+    """Return `items` as a system instruction and contents for `model`.
 
     `image_urls` says whether images may stay URLs (Cloud Storage ones always may); `stand_in`
     whether the model checks signatures, so that missing ones need the documented stand-in.
@@ -76,7 +78,7 @@ def encode_contents(items: Sequence[Item], *, image_urls: bool, stand_in: bool) 
     if head == len(items) and head:
         head -= 1  # Gemini wants a turn to answer: the last instruction becomes one.
     system = [text for item in items[:head] if isinstance(item, Message) for text in _texts(item)]
-    building = _Building(image_urls)
+    building = _Building(model, image_urls)
     for item in items[head:]:
         building.add(item)
     contents = building.finish()
@@ -99,6 +101,7 @@ class _OpenContent:
 
 @dataclass(slots=True)
 class _Building:
+    model: str
     image_urls: bool
     contents: list[_OpenContent] = field(default_factory=list[_OpenContent])
     calls: dict[str, ToolCall] = field(default_factory=dict[str, ToolCall])
@@ -115,11 +118,11 @@ class _Building:
                 # There is no place for later instructions: they stand where they were said.
                 self._user([wire.Part(f"<system>\n{text}\n</system>") for text in _texts(item)])
             case Reasoning():
-                part = _encode_proof(item)
+                part = _encode_proof(item, self.model)
                 if part is not None:
                     self._model((part,))
             case ToolCall():
-                self._model((_call(item),))
+                self._model((_call(item, self.model),))
                 if item.id in self.calls:
                     raise InvalidRequest(
                         f"Two tool calls of one turn have the id {item.id[:200]!r}.", param=_PARAM
@@ -212,9 +215,9 @@ class _Building:
         return wire.FileUri(media_type, url)
 
 
-def _encode_proof(item: Reasoning) -> wire.Part | None:
-    """Return the signed part that `item` was; None if it bears no proof of Google's."""
-    signature = _signature(item.proof)
+def _encode_proof(item: Reasoning, model: str) -> wire.Part | None:
+    """Return the signed part that `item` was; None if it bears no proof of this model's."""
+    signature = _signature(item.proof, model)
     if signature is UNSET:
         return None
     if not item.text:
@@ -222,11 +225,15 @@ def _encode_proof(item: Reasoning) -> wire.Part | None:
     return wire.Part(item.text, True, thought_signature=signature)
 
 
-def _signature(proof: Proof | None) -> str | UnsetType:
-    return proof.value if proof is not None and proof.vendor is Vendor.GOOGLE else UNSET
+def _signature(proof: Proof | None, model: str) -> str | UnsetType:
+    match proof:
+        case Proof(vendor=Vendor.GOOGLE, model=made_by) if made_by == model:
+            return proof.value
+        case _:
+            return UNSET
 
 
-def _call(call: ToolCall) -> wire.Part:
+def _call(call: ToolCall, model: str) -> wire.Part:
     arguments: bytes
     if call.kind == "custom":
         arguments = msgspec.json.encode({"input": call.arguments})
@@ -239,7 +246,7 @@ def _call(call: ToolCall) -> wire.Part:
             arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
     return wire.Part(
         function_call=wire.FunctionCall(encode_name(call.name), Raw(arguments), _id(call)),
-        thought_signature=_signature(call.proof),
+        thought_signature=_signature(call.proof, model),
     )
 
 

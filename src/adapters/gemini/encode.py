@@ -61,8 +61,8 @@ _TIERS: dict[str, Literal["standard", "flex", "priority"]] = {
 _encode = msgspec.json.Encoder().encode
 
 
-def encode_request(content: Generation, *, capabilities: Capabilities) -> bytes:
-    """Return the body that asks for `content`; the model and the manner stand in the URL.
+def encode_request(content: Generation, *, model: str, capabilities: Capabilities) -> bytes:
+    """Return the body that asks `model` for `content`; its name and the manner stand in the URL.
 
     Raises:
         InvalidRequest: a tool call is not answered, or an answer has no call.
@@ -72,6 +72,7 @@ def encode_request(content: Generation, *, capabilities: Capabilities) -> bytes:
     # Signatures are checked from Gemini 3 on: the generation that is told levels, not budgets.
     said = encode_contents(
         content.items,
+        model=model,
         image_urls=capabilities.image_input is ImageInput.URL,
         stand_in=capabilities.thinking is Thinking.LEVEL,
     )

@@ -130,7 +130,7 @@ class Gemini(Language):
 
     def say(self, name: str, request: GenerationRequest) -> tuple[bytes, WireLanguage]:
         content = request.content.get()
-        body = encode_gemini(content, capabilities=request.capabilities)
+        body = encode_gemini(content, model=name, capabilities=request.capabilities)
         return body, gemini_language(name, content)
 
     def capabilities(self, name: str) -> Capabilities:

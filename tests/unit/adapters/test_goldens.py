@@ -22,7 +22,7 @@ from modelmux.adapters.openai_chat.encode import encode_request as encode_chat
 from modelmux.application.adjusting import adjust
 from modelmux.domain.capabilities import Capabilities, resolve
 from modelmux.domain.errors import RequestError
-from modelmux.domain.request import Generation
+from modelmux.domain.request import Caller, Generation
 from modelmux.entrypoints.chat_completions.decode import decode_content
 from tests.support import claude_rules, gemini_rules
 
@@ -67,7 +67,7 @@ def _gemini(name: str, model: str) -> Column:
     return Column(
         name,
         resolve(gemini.BASE, gemini.RULES, model),
-        lambda content, record: encode_gemini(content, capabilities=record),
+        lambda content, record: encode_gemini(content, model=model, capabilities=record),
         lambda body: gemini_rules.check(body, model),
     )
 
@@ -95,7 +95,7 @@ def test_a_request_becomes_its_golden(request_name: str, column: Column) -> None
     members = _decode_members((FIXTURES / "requests" / f"{request_name}.json").read_bytes())
     shown: Body
     try:
-        content, adjustments = adjust(decode_content(members), column.capabilities)
+        content, adjustments = adjust(decode_content(members, Caller("acme")), column.capabilities)
         body = json.loads(column.encode(content, column.capabilities))
         column.check(body)
         told = [f"{one}: {one.detail}" for one in adjustments]

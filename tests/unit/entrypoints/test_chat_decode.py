@@ -21,7 +21,7 @@ from modelmux.domain.conversation import (
 )
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import InvalidRequest, UnsupportedFeature
-from modelmux.domain.request import Generation, JsonText, PlainText, SchemaText
+from modelmux.domain.request import Caller, Generation, JsonText, PlainText, SchemaText
 from modelmux.domain.tools import (
     AUTO,
     AllowedTools,
@@ -34,8 +34,7 @@ from modelmux.domain.tools import (
     ToolChoice,
 )
 from modelmux.entrypoints.chat_completions.decode import decode_content
-from modelmux.entrypoints.chat_completions.envelope import decode_envelope
-from modelmux.entrypoints.client_dialect import Envelope
+from modelmux.entrypoints.chat_completions.envelope import ChatEnvelope, decode_envelope
 from modelmux.entrypoints.members import decode_members
 
 EMPTY: dict[str, object] = {}
@@ -45,24 +44,24 @@ CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments
 TOOL = {"type": "function", "function": {"name": "f"}}
 
 
-def envelope(**changes: Any) -> Envelope:
+def envelope(**changes: Any) -> ChatEnvelope:
     body = {"model": "m", "messages": [USER], **changes}
     return decode_envelope(decode_members(json.dumps(body).encode()))
 
 
 def content(*messages: object, **changes: Any) -> Generation:
     body = {"model": "m", "messages": list(messages) or [USER], **changes}
-    return decode_content(decode_members(json.dumps(body).encode()))
+    return decode_content(decode_members(json.dumps(body).encode()), Caller("acme"))
 
 
 def test_the_envelope_says_what_the_handler_needs() -> None:
-    assert envelope() == Envelope("m")
-    assert envelope(stream=True, stream_options={"include_usage": True}) == Envelope(
+    assert envelope() == ChatEnvelope("m")
+    assert envelope(stream=True, stream_options={"include_usage": True}) == ChatEnvelope(
         "m", True, True
     )
-    assert envelope(stream=True, stream_options=None) == Envelope("m", True)
+    assert envelope(stream=True, stream_options=None) == ChatEnvelope("m", True)
     assert envelope(functions=[{"name": "f"}]).old_functions
-    assert envelope(max_tokens=5, max_completion_tokens=5) == Envelope("m")
+    assert envelope(max_tokens=5, max_completion_tokens=5) == ChatEnvelope("m")
 
 
 @pytest.mark.parametrize(

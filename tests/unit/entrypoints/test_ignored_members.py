@@ -12,7 +12,7 @@ from modelmux.domain.adjustments import Policy
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.errors import InvalidRequest, UnsupportedFeature
-from modelmux.domain.request import Generation, Verbatim
+from modelmux.domain.request import Caller, Generation, Verbatim
 from modelmux.entrypoints.chat_completions.decode import decode_content
 from modelmux.entrypoints.members import decode_members
 from tests.support.asking import HELLO_EVENTS, asking
@@ -22,7 +22,7 @@ MARK = {"cache_control": {"type": "ephemeral"}}
 
 def content_with(**members: Any) -> Generation:
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **members}
-    return decode_content(decode_members(json.dumps(body).encode()))
+    return decode_content(decode_members(json.dumps(body).encode()), Caller("acme"))
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def talk(model: str, *, stream: bool = True, ids: bool = False) -> Talk:
         FakeGemini(ids=ids),
         f"http://host/v1beta1/projects/p/locations/global/publishers/google/models/{model}:{verb}",
         stream,
-        partial(encode_request, capabilities=resolve(BASE, RULES, model)),
+        partial(encode_request, model=model, capabilities=resolve(BASE, RULES, model)),
         lambda content: gemini_language(model, content),
     )
 

@@ -35,7 +35,8 @@ TOOLS = (FunctionTool("f"),)
 
 
 def encode(content: Generation, model: str = "gemini-3.8-flash") -> Any:
-    return json.loads(encode_request(content, capabilities=resolve(BASE, RULES, model)))
+    record = resolve(BASE, RULES, model)
+    return json.loads(encode_request(content, model=model, capabilities=record))
 
 
 def contents(*items: Item) -> Any:
@@ -74,7 +75,7 @@ def test_parts_that_cannot_be_said_are_refused(part: Part) -> None:
 def test_an_address_stays_one_where_configuration_says_so() -> None:
     record = replace(BASE, image_input=ImageInput.URL)
     content = Generation((Message(Role.USER, (ImageUrl("https://example.org/a.png?x=1"),)),))
-    body = json.loads(encode_request(content, capabilities=record))
+    body = json.loads(encode_request(content, model="gemini-x", capabilities=record))
     assert body["contents"][0]["parts"][0]["fileData"] == {
         "mimeType": "image/png",
         "fileUri": "https://example.org/a.png?x=1",
@@ -117,8 +118,8 @@ def test_answers_come_in_the_order_of_their_calls_and_before_other_words() -> No
     assert words == {"role": "user", "parts": [{"text": "wait"}]}
 
 
-def signed(value: str, vendor: Vendor = Vendor.GOOGLE) -> Proof:
-    return Proof(vendor, "gemini-3.8-flash", "thought_signature", value)
+def signed(value: str, vendor: Vendor = Vendor.GOOGLE, model: str = "gemini-3.8-flash") -> Proof:
+    return Proof(vendor, model, "thought_signature", value)
 
 
 def test_signed_parts_stay_apart_and_foreign_proofs_at_home() -> None:
@@ -126,6 +127,7 @@ def test_signed_parts_stay_apart_and_foreign_proofs_at_home() -> None:
         user("a"),
         Reasoning("unproven"),
         Reasoning("theirs", signed("x", Vendor.ANTHROPIC)),
+        Reasoning("an elder's", signed("x", model="gemini-3-pro")),
         Reasoning("own", signed("s1")),
         Message(Role.ASSISTANT, (Text("b"), Text("c"))),
         Reasoning("", signed("s2")),
