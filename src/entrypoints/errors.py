@@ -79,7 +79,7 @@ _ROWS: Mapping[type[ModelmuxError], _Row] = {
     WrongMediaType: _Row(415, _INVALID),
     ModelNotFound: _Row(404, _INVALID),
     NotFound: _Row(404, _INVALID),
-    Conflict: _Row(409, _INVALID),
+    Conflict: _Row(409, "conflict"),
     MethodNotAllowed: _Row(405, _INVALID),
     AuthenticationError: _Row(401, "authentication_error"),
     Forbidden: _Row(403, "permission_error"),
@@ -142,8 +142,9 @@ def describe(error: ModelmuxError) -> Refusal:
         delay_s = max(error.retry_after_s, 0.0)
         headers.append((b"retry-after", b"%d" % math.ceil(delay_s)))
         headers.append((b"retry-after-ms", b"%d" % math.ceil(delay_s * 1000)))
-    # An answer that broke off cannot be mended by us, yet asked for anew by the caller.
-    lasting = not error.retryable and not isinstance(error, StreamCut)
+    # An answer that broke off cannot be mended by us, yet asked for anew by the caller; whoever
+    # is in the way is gone a moment later.
+    lasting = not error.retryable and not isinstance(error, StreamCut | Conflict)
     if lasting and (status >= 500 or status in _RETRIED_BY_CLIENTS):
         headers.append((b"x-should-retry", b"false"))
     return Refusal(status, row.type, code, message[:_MAX_MESSAGE], param, tuple(headers))

@@ -27,7 +27,7 @@ ALL = [
 ]
 STATUS = {
     "BodyTooLarge": 413, "BodyTooSlow": 408, "WrongMediaType": 415, "ModelNotFound": 404,
-    "NotFound": 404, "MethodNotAllowed": 405, "MissingKey": 401, "InvalidKey": 401,
+    "NotFound": 404, "Conflict": 409, "MethodNotAllowed": 405, "MissingKey": 401, "InvalidKey": 401,
     "AuthenticationError": 401, "Forbidden": 403, "UpstreamTimeout": 504,
     "UpstreamRateLimited": 429, "QuotaExhausted": 429, "UpstreamModelNotFound": 404,
     "RequestError": 400, "InvalidRequest": 400, "UnsupportedFeature": 400,
@@ -42,6 +42,8 @@ def make(kind: type[ModelmuxError]) -> ModelmuxError:
         return MethodNotAllowed("no", allowed=("GET", "HEAD"))
     if kind is UpstreamTimeout:
         return UpstreamTimeout("late", phase="idle")
+    if kind is Conflict:
+        return Conflict("somebody writes", reason="conversation_locked")
     return kind("what happened")
 
 
@@ -54,6 +56,12 @@ def test_every_error_has_a_status_and_a_body_of_openais_shape(kind: type[Modelmu
     assert set(body["error"]) == {"message", "type", "param", "code"}
     assert body["error"]["message"].endswith("(request id: req_1)")
     assert body["error"]["code"] or kind.__name__ == "RequestError"
+
+
+def test_clients_may_try_again_where_somebody_else_writes_now() -> None:
+    refusal = describe(Conflict("somebody writes", reason="conversation_locked"))
+    assert (refusal.type, refusal.code) == ("conflict", "conversation_locked")
+    assert (b"x-should-retry", b"false") not in refusal.headers
 
 
 def test_a_request_error_keeps_its_param_and_fine_word() -> None:
