@@ -7,6 +7,7 @@ import pytest
 
 from modelmux.domain import errors as tree
 from modelmux.domain.errors import (
+    Conflict,
     InvalidRequest,
     MethodNotAllowed,
     ModelmuxError,
