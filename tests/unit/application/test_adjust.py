@@ -14,6 +14,8 @@ from modelmux.domain.capabilities import Capabilities, ImageInput, Structured, T
 from modelmux.domain.conversation import (
     Audio,
     FileReference,
+    FileUrl,
+    ImageReference,
     ImageUrl,
     Message,
     Proof,
@@ -214,6 +216,17 @@ def test_what_cannot_be_done_is_changed_and_told(
     ("can", "changes", "param"),
     [
         ({"tools": False}, {"tools": (TOOL,)}, "tools"),
+        (
+            {},
+            {"items": (Message(Role.USER, (ImageReference("f"),)),)},
+            "messages",
+        ),
+        ({}, {"items": (Message(Role.USER, (FileUrl("https://h/f.pdf"),)),)}, "messages"),
+        (
+            {"dialects": NOTHING},
+            {"items": (Message(Role.USER, (FileReference("f"),)),)},
+            "messages",
+        ),
         ({"tools_only_on_responses": True}, {"tools": (TOOL,)}, "tools"),
         ({"sampling": NOTHING}, {"sampling": Sampling(candidates=2)}, "n"),
         (

@@ -160,3 +160,32 @@ def test_thoughts_go_to_the_head_of_their_turn_and_later_ones_before_their_call(
 def test_a_turn_of_another_vendor_is_left_as_it_came() -> None:
     items = (user("Hi"), Reasoning("hm"), ToolCall("cx", "f", "{}"), ToolResult("cx", ()))
     assert put_back(items, {}) == items
+
+
+def test_thoughts_that_came_back_with_their_proof_are_not_put_there_twice() -> None:
+    items = (
+        user("Hi"), Reasoning("a", SIGNED), ToolCall("c1", "f", "{}"), ToolCall("c2", "f", "{}"),
+        ToolResult("c1", ()), ToolResult("c2", ()), ToolCall("c3", "f", "{}"), ToolResult("c3", ()),
+    )  # fmt: skip
+    kept = {
+        "c1": KeptProof((Reasoning("a", SIGNED),), None),
+        "c2": KeptProof((), ON_CALL),
+        "c3": KeptProof((Reasoning("b", OTHER),), None),
+    }
+    assert put_back(items, kept) == (
+        *items[:3], ToolCall("c2", "f", "{}", proof=ON_CALL), *items[4:6],
+        Reasoning("b", OTHER), *items[6:],
+    )  # fmt: skip
+
+
+async def test_what_is_relayed_where_clients_carry_the_proofs_stays_relayed() -> None:
+    inner = answering()
+    spoken = frozenset({Dialect.CHAT_COMPLETIONS, Dialect.RESPONSES})
+    request = replace(
+        with_proofs(),
+        dialect=Dialect.RESPONSES,
+        capabilities=Capabilities(dialects=spoken, proofs=Vendor.OPENAI),
+        verbatim=Verbatim(Dialect.RESPONSES, {}),
+    )
+    await Proving(inner, DictVault(broken=True)).open(request)
+    assert inner.requests[0] is request
