@@ -20,6 +20,11 @@ def relays(request: GenerationRequest) -> bool:
 
 def passes_unread(request: GenerationRequest) -> bool:
     """Whether the caller's body needs no look on its way."""
-    return request.dialect in ONLY_RELAYED or (
-        not request.capabilities.restrictions and relays(request)
+    if request.dialect in ONLY_RELAYED:
+        return True
+    can = request.capabilities
+    restricted = can.restrictions or (
+        request.dialect is Dialect.RESPONSES
+        and not (can.hosted_tools and can.tool_namespaces and can.custom_tools)
     )
+    return not restricted and relays(request)

@@ -14,6 +14,8 @@ _OPERATIONS: Final = {
     Dialect.COMPLETIONS: "completions",
     Dialect.EMBEDDINGS: "embeddings",
 }
+# The first version whose older path has Responses: there it is one for all deployments.
+_FIRST_WITH_RESPONSES: Final = "2025-03-01"
 
 
 def azure_endpoints(resource: Url, api_version: str | None, *, deployments: bool) -> Endpoints:
@@ -38,6 +40,11 @@ def azure_endpoints(resource: Url, api_version: str | None, *, deployments: bool
     return DeploymentEndpoints(resource.at(f"{path}/openai{query}"))
 
 
+def has_responses(api_version: str | None, *, deployments: bool) -> bool:
+    """Return whether Responses is spoken there; versions of the older path are dates."""
+    return not deployments or (api_version or "") >= _FIRST_WITH_RESPONSES
+
+
 class DeploymentEndpoints(Endpoints):
     """The deployment, which callers name as the model, stands in the path."""
 
@@ -52,6 +59,8 @@ class DeploymentEndpoints(Endpoints):
         return self._base_url.join("models")
 
     def _make(self, dialect: Dialect, model: str) -> Url:
+        if dialect is Dialect.RESPONSES:
+            return self._base_url.join("responses")
         # Quoted wholly, also where it is nothing but dots: a name must not lead to another path.
         deployment = quote(model, safe="")
         if not deployment.strip("."):

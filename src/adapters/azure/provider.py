@@ -4,26 +4,27 @@ A caller's model is the name of a deployment. The content-filter results that Az
 passed on where an answer is relayed, and have no place in a translated one.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ...application.ports import Credentials
 from ...domain.secret import Secret
-from ..openai_chat.capabilities import BASE, RULES
+from ..openai_chat.capabilities import BASE, RULES, WITH_RESPONSES
 from ..openai_compat.auth import StaticKey
 from ..openai_compat.preset import Preset
 from ..openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
-from .endpoints import azure_endpoints
+from .endpoints import azure_endpoints, has_responses
 
 PRESET: Final = Preset(
     name="azure",
     key_env="AZURE_OPENAI_API_KEY",
     respell_reasoning=False,
-    capabilities=BASE,
+    capabilities=replace(BASE, dialects=WITH_RESPONSES),
     rules=RULES,
 )
+_CHAT_ALONE: Final = replace(PRESET, capabilities=BASE)
 
 
 def api_key(secret: Secret) -> StaticKey:
@@ -51,16 +52,16 @@ class AzureProvider(OpenAICompatProvider):
     """Raises `ConfigurationError` when made for the deployments path without a version."""
 
     def __init__(self, options: AzureOptions) -> None:
+        version, deployments = options.api_version, options.deployments
+        spoken = has_responses(version, deployments=deployments)
         super().__init__(
             OpenAICompatOptions(
                 name=options.name,
-                preset=PRESET,
+                preset=PRESET if spoken else _CHAT_ALONE,
                 base_url=options.resource,
                 auth=options.auth,
                 extra_headers=options.extra_headers,
                 transport=options.transport,
-                endpoints=azure_endpoints(
-                    options.resource, options.api_version, deployments=options.deployments
-                ),
+                endpoints=azure_endpoints(options.resource, version, deployments=deployments),
             )
         )

@@ -20,11 +20,11 @@ from ...domain.events import (
     TokenLogprob,
     Usage,
 )
+from ..openai_errors.bodies import is_flat_error
+from ..openai_errors.decode import decode_error, decode_error_object
 from ..transport.answers import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from .calls import CallTracker
-from .error_bodies import is_flat_error
-from .errors import decode_error, decode_error_object
 from .usage import decode_finish_reason, decode_usage
 from .wire import (
     WireChoice,

@@ -21,10 +21,10 @@ from ...domain.events import (
     StreamEvent,
     Usage,
 )
+from ..openai_errors.bodies import is_flat_error
+from ..openai_errors.decode import decode_error, decode_error_object
 from ..transport.answers import ErrorReply, Relay
 from ..transport.sse import FrameSplitter, SseDecoder, SseFrame
-from .error_bodies import is_flat_error
-from .errors import decode_error, decode_error_object
 from .restream import stream_of
 from .usage import decode_finish_reason, decode_usage
 from .wire import WirePassing, WireReason, decode_embeddings, decode_passing

@@ -28,6 +28,7 @@ class Paths:
     completions: str = "/completions"
     embeddings: str = "/embeddings"
     models: str = "/models"
+    responses: str = "/responses"
 
 
 class BaseEndpoints(Endpoints):
@@ -39,6 +40,7 @@ class BaseEndpoints(Endpoints):
             Dialect.CHAT_COMPLETIONS: base_url.join(paths.chat_completions),
             Dialect.COMPLETIONS: base_url.join(paths.completions),
             Dialect.EMBEDDINGS: base_url.join(paths.embeddings),
+            Dialect.RESPONSES: base_url.join(paths.responses),
         }
         self._models = base_url.join(paths.models)
 

@@ -1,4 +1,4 @@
-"""Preset: what is known of one service that speaks chat completions."""
+"""Preset: what is known of one service that speaks OpenAI's languages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from ...domain.capabilities import Capabilities, CapabilityRule
 from ..openai_chat.capabilities import BASE
 from ..openai_chat.spelling import OPENAI, Spelling
+from ..openai_responses.spelling import OPENAI as RESPONSES
+from ..openai_responses.spelling import Spelling as ResponsesSpelling
 
 
 def _none() -> Mapping[str, str]:
@@ -22,6 +24,8 @@ class Preset:
     refuses. `renamed_embeddings` and `dropped_embeddings` are the same for embeddings.
     `respell_reasoning`: its `reasoning` is told callers as `reasoning_content`. `relay_chat`
     False translates always, because its answers are not what OpenAI's clients can read.
+    `responses` is how it wants Responses said, where its capabilities name that dialect;
+    `responses_optional` says that some of its versions have no such path.
     """
 
     name: str
@@ -35,5 +39,7 @@ class Preset:
     dropped_embeddings: frozenset[str] = frozenset()
     respell_reasoning: bool = True
     relay_chat: bool = True
+    responses: ResponsesSpelling = RESPONSES
+    responses_optional: bool = False
     capabilities: Capabilities = BASE
     rules: tuple[CapabilityRule, ...] = ()

@@ -11,8 +11,9 @@ from typing import Final
 
 from ...domain.capabilities import ImageInput, Structured
 from ...domain.conversation import Vendor
-from ..openai_chat.capabilities import BASE, RULES
+from ..openai_chat.capabilities import BASE, FUNCTIONS_ALONE, RULES, WITH_RESPONSES
 from ..openai_chat.spelling import Spelling
+from ..openai_responses.spelling import OPEN_MODELS
 from .preset import Preset
 
 # What servers of open models understand: OpenAI's language of 2024, without its later words.
@@ -23,12 +24,14 @@ _PLAIN: Final = Spelling(
     custom_tools=False,
     old_functions=False,
 )
-_OPEN_MODELS: Final = replace(BASE, custom_tools=False)
+_OPEN_MODELS: Final = FUNCTIONS_ALONE
 
 GENERIC: Final = Preset(
     name="openai_compat",
     needs_key=False,
     spelling=_PLAIN,
+    responses=OPEN_MODELS,
+    responses_optional=True,
     capabilities=_OPEN_MODELS,
 )
 OPENAI: Final = Preset(
@@ -37,7 +40,7 @@ OPENAI: Final = Preset(
     key_env="OPENAI_API_KEY",
     renamed={"max_tokens": "max_completion_tokens"},
     respell_reasoning=False,
-    capabilities=replace(BASE, max_stop=4),
+    capabilities=replace(BASE, dialects=WITH_RESPONSES, max_stop=4),
     rules=RULES,
 )
 OLLAMA: Final = Preset(
@@ -46,8 +49,11 @@ OLLAMA: Final = Preset(
     key_env="OLLAMA_API_KEY",
     needs_key=False,
     spelling=_PLAIN,
+    responses=OPEN_MODELS,
+    responses_optional=True,
     capabilities=replace(
         _OPEN_MODELS,
+        dialects=WITH_RESPONSES,
         restrictions=True,
         forced_tool_choice=False,
         parallel_switch=False,

@@ -6,7 +6,7 @@ import msgspec
 
 from ...application.ports import ProbeReport, UpstreamProbe
 from ...domain.errors import ModelmuxError
-from ..openai_chat.errors import decode_error
+from ..openai_errors.decode import decode_error
 from ..transport.answers import ErrorReply
 from ..transport.client import HttpCall, HttpClient
 from ..transport.url import Url

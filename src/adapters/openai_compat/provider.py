@@ -1,4 +1,4 @@
-"""The adapter of every service that speaks OpenAI's chat completions."""
+"""The adapter of every service that speaks OpenAI's chat completions, or Responses besides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,13 +7,15 @@ from typing import Final
 
 import msgspec
 
-from ...application.adjusting import CUSTOM_TOOLS_EMULATED, ignored_members
+from ...application.adjusting import CUSTOM_TOOLS_EMULATED, adjust, ignored_members
+from ...application.lanes import ONLY_RELAYED, relays
+from ...application.languages import outward
 from ...application.ports import Answer, Credentials, LlmProvider
 from ...application.reporting import record
 from ...domain.capabilities import Capabilities, resolve
 from ...domain.dialect import Dialect
-from ...domain.errors import UnsupportedFeature
-from ...domain.request import GenerationRequest, Verbatim
+from ...domain.errors import UnsupportedFeature, UpstreamModelNotFound, UpstreamRejected
+from ...domain.request import Generation, GenerationRequest, Verbatim
 from ...domain.tools import CustomTool
 from ..openai_chat.decode import Reading, chat_language
 from ..openai_chat.encode import encode_members
@@ -25,9 +27,10 @@ from ..transport.url import Url
 from .auth import StaticKey
 from .endpoints import BaseEndpoints, Endpoints, Paths
 from .preset import Preset
+from .responses_lane import ResponsesLane, must_translate_responses
 from .tailoring import ask_for_usage, tailor
 
-_SPOKEN: Final = frozenset({Dialect.CHAT_COMPLETIONS, Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
+_NO_SUCH_PATH: Final = frozenset({404, 405})
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -52,7 +55,7 @@ class OpenAICompatOptions:
 
 
 class OpenAICompatProvider(LlmProvider):
-    """Relays what is in OpenAI's own words, and translates the rest into chat completions."""
+    """Relays what is in OpenAI's own words, and translates the rest into one of its languages."""
 
     def __init__(self, options: OpenAICompatOptions) -> None:
         self.options = options
@@ -62,24 +65,26 @@ class OpenAICompatProvider(LlmProvider):
         self._emulating = replace(options.preset.spelling, custom_tools=False)
         self._hidden = _hidden_words(options)
         self._headers = _fixed_headers(options)
+        self._responses = ResponsesLane(self._preset, self.client, self.endpoints, self._hidden)
+        # Learnt from the first answer of a server that has no such path, for as long as we run.
+        self._lacks_responses = False
         self._auth = None if isinstance(options.auth, StaticKey) else options.auth
         self.capabilities = lru_cache(maxsize=1024)(self._capabilities)
 
     async def open(self, request: GenerationRequest) -> Answer:
-        verbatim = request.verbatim
-        if (
-            verbatim is not None
-            and verbatim.dialect in _SPOKEN
-            and verbatim.dialect in request.capabilities.dialects
-            and not self._must_translate(verbatim)
-        ):
-            return await self._relay(request, verbatim)
-        if request.dialect in (Dialect.COMPLETIONS, Dialect.EMBEDDINGS):
+        verbatim = request.verbatim if relays(request) else None
+        if verbatim is not None and self._must_translate(verbatim):
+            verbatim = None
+        if verbatim is None and request.dialect in ONLY_RELAYED:
             raise UnsupportedFeature(
                 f"The model {request.model!r} does not offer {request.dialect.value}.",
                 param="model",
             )
-        return await self._translate(request)
+        if self._outward(request, verbatim) is Dialect.RESPONSES:
+            return await self._respond(request, verbatim)
+        if verbatim is not None:
+            return await self._relay(request, verbatim)
+        return await self._translate(request, request.content.get())
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -103,6 +108,8 @@ class OpenAICompatProvider(LlmProvider):
 
         The byte tests may be wrong in one direction: a text with these words is translated.
         """
+        if verbatim.dialect is Dialect.RESPONSES:
+            return must_translate_responses(verbatim.members, self._preset.responses)
         if verbatim.dialect is not Dialect.CHAT_COMPLETIONS:
             return False
         if not self._preset.relay_chat:
@@ -117,6 +124,23 @@ class OpenAICompatProvider(LlmProvider):
                 not spelling.allowed_tools and _mentions(members, "tool_choice", b'"allowed_tools"')
             )
         )
+
+    def _outward(self, request: GenerationRequest, verbatim: Verbatim | None) -> Dialect | None:
+        if verbatim is not None:
+            return verbatim.dialect
+        return outward(request.dialect, request.content.get(), request.capabilities)
+
+    async def _respond(self, request: GenerationRequest, verbatim: Verbatim | None) -> Answer:
+        if not self._lacks_responses:
+            try:
+                return await self._responses.open(request, verbatim, await self.headers())
+            except UpstreamRejected as error:
+                missing = error.status in _NO_SUCH_PATH and self._preset.responses_optional
+                if not missing or isinstance(error, UpstreamModelNotFound):
+                    raise
+                self._lacks_responses = True
+        request.journal.relayed = False
+        return await self._translate(request, _said_in_chat(request))
 
     async def _relay(self, request: GenerationRequest, verbatim: Verbatim) -> Answer:
         members = verbatim.members
@@ -145,8 +169,7 @@ class OpenAICompatProvider(LlmProvider):
         )
         return await open_relay(self.client, call, relay, stream=request.stream)
 
-    async def _translate(self, request: GenerationRequest) -> Answer:
-        content = request.content.get()
+    async def _translate(self, request: GenerationRequest, content: Generation) -> Answer:
         spelling = self._preset.spelling
         custom_names: frozenset[str] = frozenset()
         if not (spelling.custom_tools and request.capabilities.custom_tools):
@@ -169,6 +192,19 @@ class OpenAICompatProvider(LlmProvider):
             _encode(body),
         )
         return await open_answer(self.client, call, chat_language(reading), stream=request.stream)
+
+
+def _said_in_chat(request: GenerationRequest) -> Generation:
+    """Return the content fitted once more, to a target that turned out to have no Responses.
+
+    Raises:
+        UnsupportedFeature: chat completions has no word for some of it.
+    """
+    can = request.capabilities
+    chat_alone = replace(can, dialects=can.dialects - {Dialect.RESPONSES})
+    content, made = adjust(request.content.get(), chat_alone, request.model, request.dialect)
+    record(request, [one for one in made if one != CUSTOM_TOOLS_EMULATED])
+    return content
 
 
 def _mentions(members: Mapping[str, object], name: str, word: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""vLLM: chat completions with `reasoning`, and extra parameters that pass as they are.
+"""vLLM: chat completions with `reasoning`, Responses without memory, and parameters of its own.
 
 Guided decoding and the other parameters of vLLM (`structured_outputs`, `top_k`,
-`chat_template_kwargs`, `priority`, ...) are unknown members of a chat request: relayed unread, and
+`chat_template_kwargs`, `priority`, ...) are unknown members of a request: relayed unread, and
 put behind the known ones in a translated request.
 """
 
@@ -11,12 +11,13 @@ from types import MappingProxyType
 from typing import Final
 
 from ...application.ports import Credentials
-from ...domain.capabilities import Thinking
-from ..openai_chat.capabilities import BASE
+from ...domain.capabilities import RESPONSES_SAMPLING
+from ..openai_chat.capabilities import FUNCTIONS_ALONE, WITH_RESPONSES
 from ..openai_chat.spelling import Spelling
 from ..openai_compat.endpoints import Paths
 from ..openai_compat.preset import Preset
 from ..openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
+from ..openai_responses.spelling import OPEN_MODELS
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 
@@ -38,8 +39,14 @@ PRESET: Final = Preset(
         custom_tools=False,
         old_functions=False,
     ),
+    responses=OPEN_MODELS,
+    responses_optional=True,
     capabilities=replace(
-        BASE, custom_tools=False, thinking=Thinking.EFFORT, file_input=False, verbosity=False
+        FUNCTIONS_ALONE,
+        dialects=WITH_RESPONSES,
+        responses_sampling=RESPONSES_SAMPLING | {"seed", "stop"},
+        file_input=False,
+        verbosity=False,
     ),
 )
 

@@ -21,13 +21,18 @@ from ...domain.errors import (
 from ..transport.answers import ErrorReply
 from ..transport.retry_after import retry_after_s
 from ..transport.upstream_words import presentable
-from .error_bodies import Told, read_error
+from .bodies import Told, read_error
 
 _NO_MONEY = frozenset(
     {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"}
 )
 _NO_MODEL = frozenset({"model_not_found", "DeploymentNotFound"})
-_BLOCKED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+_BLOCKED = frozenset(
+    {
+        "content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation",
+        "bio_policy", "misalignment_policy_violation",
+    }
+)  # fmt: skip
 _TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 _SHOULD_RETRY: Final = {"true": True, "false": False}
 _TRACKING_HEADERS: Final = (
@@ -53,6 +58,10 @@ _STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "authentication_error": 401,
     "permission_error": 403,
     "NotFoundError": 404,
+    # What a response says of itself that failed.
+    "invalid_prompt": 400,
+    "data_residency_mismatch": 400,
+    "vector_store_timeout": 504,
 }
 
 
@@ -156,6 +165,8 @@ def _status_of(told: Told) -> int:
                 return 400
             if word in _NO_MODEL:
                 return 404
+            if "_image" in word or word.startswith("image_"):
+                return 400  # some fifteen codes of the Responses API
     return 400 if says_context_too_long(told.message) else 500
 
 

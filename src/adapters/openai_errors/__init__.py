@@ -1,0 +1,1 @@
+"""Errors of servers that speak one of OpenAI's languages: the same in both."""

@@ -1,0 +1,1 @@
+"""The wire language of OpenAI's Responses API, as spoken to upstreams."""

@@ -1,0 +1,224 @@
+"""Writes the items of a conversation as input items.
+
+Ids of ours mean nothing to an upstream, and messages, calls and results need none: only what must
+have an id is given one.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2s
+from typing import Final, TypeAlias, assert_never
+
+import msgspec
+
+from ...domain.conversation import (
+    Audio,
+    Compaction,
+    FileData,
+    FileReference,
+    FileUrl,
+    ImageData,
+    ImageReference,
+    ImageUrl,
+    Item,
+    Message,
+    OpaqueItem,
+    Part,
+    Proof,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+    Vendor,
+)
+from ...domain.errors import UnsupportedFeature
+from ...domain.json_values import JsonObject
+from ...domain.turn import MARK
+from .spelling import Spelling
+
+Wire: TypeAlias = dict[str, object]
+
+_OURS: Final = re.compile(rf"[a-z]+_{MARK}[A-Za-z0-9]{{16,64}}(?:_[io][0-9]{{1,6}})?", re.ASCII)
+# What ids of the items begin with that the API does not take without one.
+_PREFIXES: Final[Mapping[str, str]] = {
+    "apply_patch_call": "apc",
+    "code_interpreter_call": "ci",
+    "computer_call": "cu",
+    "file_search_call": "fs",
+    "image_generation_call": "ig",
+    "local_shell_call": "lsh",
+    "mcp_approval_request": "mcpr",
+    "mcp_call": "mcp",
+    "mcp_list_tools": "mcpl",
+    "shell_call": "sh",
+    "web_search_call": "ws",
+}
+
+
+def encode_items(items: Iterable[Item], model: str, spelling: Spelling) -> list[Wire]:
+    """Return the input items; thoughts only with the proof that `model` gave of them.
+
+    Raises:
+        UnsupportedFeature: a part that its item cannot hold.
+    """
+    encoded = (encode_item(item, model, spelling) for item in items)
+    return [wire for wire in encoded if wire is not None]
+
+
+def encode_item(item: Item, model: str, spelling: Spelling) -> Wire | None:
+    """Return one input item, None for what this model is better not told; raises as above."""
+    match item:
+        case Message(Role.ASSISTANT):
+            return _encode_assistant(item)
+        case Message():
+            return _encode_message(item, spelling)
+        case Reasoning():
+            return _encode_reasoning(item, model)
+        case ToolCall():
+            return _encode_call(item, spelling)
+        case ToolResult():
+            custom = item.kind == "custom" and spelling.custom_tools
+            return {
+                "type": "custom_tool_call_output" if custom else "function_call_output",
+                "call_id": item.call_id,
+                "output": _encode_content(item.parts, _encode_result_part),
+            }
+        case Compaction(summary):
+            told = f"Summary of the conversation so far:\n{summary}"
+            return {"type": "message", "role": "user", "content": told}
+        case OpaqueItem():
+            return _encode_opaque(item)
+        case _:
+            assert_never(item)
+
+
+def _encode_message(message: Message, spelling: Spelling) -> Wire:
+    role = message.role
+    if role is Role.DEVELOPER and not spelling.developer_role:
+        role = Role.SYSTEM
+    content = _encode_content(message.parts, _encode_input_part)
+    return {"type": "message", "role": role.value, "content": content}
+
+
+def _encode_assistant(message: Message) -> Wire:
+    wire: Wire = {
+        "type": "message",
+        "role": "assistant",
+        "content": _encode_content(message.parts, _encode_output_part),
+    }
+    if message.phase is not None:
+        wire["phase"] = message.phase
+    return wire
+
+
+def _encode_reasoning(thoughts: Reasoning, model: str) -> Wire | None:
+    match thoughts.proof:
+        case Proof(vendor=Vendor.OPENAI, model=made_by) as proof if made_by == model:
+            return {
+                "type": "reasoning",
+                "id": proof.item_id or f"rs_{_digest(proof.value)}",
+                "summary": (
+                    [{"type": "summary_text", "text": thoughts.text}] if thoughts.text else []
+                ),
+                "encrypted_content": proof.value,
+            }
+        case _:
+            return None
+
+
+def _encode_call(call: ToolCall, spelling: Spelling) -> Wire:
+    wire: Wire = {"type": "function_call", "call_id": call.id, "name": call.name}
+    if call.kind == "function":
+        wire["arguments"] = call.arguments or "{}"
+    elif spelling.custom_tools:
+        wire["type"] = "custom_tool_call"
+        wire["input"] = call.arguments
+    else:
+        wire["arguments"] = msgspec.json.encode({"input": call.arguments}).decode()
+    if call.namespace is not None:
+        wire["namespace"] = call.namespace
+    return wire
+
+
+def _encode_opaque(item: OpaqueItem) -> Wire:
+    value: Wire = dict(item.value)
+    own = item.value.get("id")
+    if isinstance(own, str) and _OURS.fullmatch(own):
+        prefix = _PREFIXES.get(item.type)
+        if prefix is None:
+            del value["id"]
+        else:
+            value["id"] = f"{prefix}_{_digest(own)}"
+    asked = item.value.get("approval_request_id")
+    if isinstance(asked, str) and _OURS.fullmatch(asked):
+        value["approval_request_id"] = f"{_PREFIXES['mcp_approval_request']}_{_digest(asked)}"
+    return value
+
+
+def _digest(text: str) -> str:
+    return blake2s(text.encode(), digest_size=24).hexdigest()
+
+
+def _encode_content(parts: Sequence[Part], encode: Callable[[Part], Wire]) -> str | list[Wire]:
+    match parts:
+        case ():
+            return ""
+        case (Text(text, annotations=()),):
+            return text
+        case _:
+            return [encode(part) for part in parts]
+
+
+def _encode_output_part(part: Part) -> Wire:
+    match part:
+        case Text(text, annotations):
+            cited: list[JsonObject] = list(annotations)
+            return {"type": "output_text", "text": text, "annotations": cited}
+        case Refusal(text):
+            return {"type": "refusal", "refusal": text}
+        case _:
+            raise UnsupportedFeature("Assistant messages hold text alone.", param="messages")
+
+
+def _encode_result_part(part: Part) -> Wire:
+    if isinstance(part, Audio):
+        raise UnsupportedFeature("The result of a tool holds no audio.", param="messages")
+    return _encode_input_part(part)
+
+
+def _encode_input_part(part: Part) -> Wire:
+    match part:
+        case Text(text):
+            return {"type": "input_text", "text": text}
+        case Refusal():
+            raise UnsupportedFeature("Only the assistant can refuse.", param="messages")
+        case ImageUrl(url, detail):
+            if not url.startswith(("http://", "https://", "data:")):
+                raise UnsupportedFeature(
+                    "The model takes images by http or https address, or by value.",
+                    param="messages",
+                )
+            return _encode_image({"image_url": url}, detail)
+        case ImageData(media_type, data, detail):
+            return _encode_image({"image_url": f"data:{media_type};base64,{data}"}, detail)
+        case ImageReference(file_id, detail):
+            return _encode_image({"file_id": file_id}, detail)
+        case Audio(data, sound):
+            return {"type": "input_audio", "input_audio": {"data": data, "format": sound}}
+        case FileData(media_type, data, filename):
+            # A file by value needs a name.
+            name = filename or f"document.{media_type.rpartition('/')[2]}"
+            value = f"data:{media_type};base64,{data}"
+            return {"type": "input_file", "filename": name, "file_data": value}
+        case FileReference(file_id):
+            return {"type": "input_file", "file_id": file_id}
+        case FileUrl(url):
+            return {"type": "input_file", "file_url": url}
+        case _:
+            assert_never(part)
+
+
+def _encode_image(source: Mapping[str, str], detail: str | None) -> Wire:
+    return {"type": "input_image", **source, "detail": detail or "auto"}

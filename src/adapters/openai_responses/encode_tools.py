@@ -1,0 +1,138 @@
+"""Writes tools and the choice among them."""
+
+from collections.abc import Iterable, Sequence
+from typing import assert_never
+
+from ...domain.tools import (
+    AllowedTools,
+    AnyTool,
+    AutoChoice,
+    CallableTool,
+    CustomTool,
+    FunctionTool,
+    HostedChoice,
+    HostedTool,
+    NamedTool,
+    NoTools,
+    ToolChoice,
+    ToolDefinition,
+    ToolNamespace,
+)
+from .spelling import Spelling
+
+Wire = dict[str, object]
+
+
+def encode_tools(
+    tools: Iterable[ToolDefinition], spelling: Spelling, *, lenient: bool
+) -> list[Wire]:
+    """Return the tools; `lenient` says that unset strictness means none, as on chat completions."""
+    encoded: list[Wire] = []
+    for tool in tools:
+        match tool:
+            case FunctionTool() | CustomTool():
+                encoded.append(_encode_callable(tool, spelling, lenient=lenient))
+            case ToolNamespace(name, inner, description):
+                wire: Wire = {"type": "namespace", "name": name, "description": description or name}
+                wire["tools"] = [_encode_callable(it, spelling, lenient=lenient) for it in inner]
+                encoded.append(wire)
+            case HostedTool():
+                encoded.append(dict(tool.value))
+            case _:
+                assert_never(tool)
+    return encoded
+
+
+def encode_tool_choice(
+    choice: ToolChoice, tools: Sequence[ToolDefinition], spelling: Spelling
+) -> str | Wire | None:
+    """Return the choice, None for what the server does anyway."""
+    match choice:
+        case AutoChoice():
+            return None
+        case NoTools():
+            return "none"
+        case AnyTool():
+            return "required"
+        case NamedTool(name):
+            return _reference(name, tools, spelling)
+        case HostedChoice():
+            return dict(choice.value)
+        case AllowedTools(names, required):
+            mode = "required" if required else "auto"
+            allowed = [_reference(name, tools, spelling) for name in names]
+            return {"type": "allowed_tools", "mode": mode, "tools": allowed}
+        case _:
+            assert_never(choice)
+
+
+def _reference(name: str, tools: Iterable[ToolDefinition], spelling: Spelling) -> Wire:
+    for tool in tools:
+        match tool:
+            case HostedTool(type=kind, value=value) if kind == name:
+                # A server of tools is known by its label.
+                label = value.get("server_label")
+                return {"type": kind} if label is None else {"type": kind, "server_label": label}
+            case ToolNamespace(tools=inner):
+                if any(_is_custom(one, name) for one in inner) and spelling.custom_tools:
+                    return {"type": "custom", "name": name}
+            case CustomTool() if _is_custom(tool, name) and spelling.custom_tools:
+                return {"type": "custom", "name": name}
+            case _:
+                pass
+    return {"type": "function", "name": name}
+
+
+def _is_custom(tool: CallableTool, name: str) -> bool:
+    return isinstance(tool, CustomTool) and tool.name == name
+
+
+def _encode_callable(tool: CallableTool, spelling: Spelling, *, lenient: bool) -> Wire:
+    match tool:
+        case FunctionTool(name, description, parameters, strict):
+            function: Wire = {"type": "function", "name": name}
+            if description is not None:
+                function["description"] = description
+            function["parameters"] = parameters or {"type": "object", "properties": {}}
+            if strict is None and lenient:
+                strict = False
+            if strict is not None:
+                function["strict"] = strict
+            return function
+        case CustomTool():
+            return _encode_custom(tool) if spelling.custom_tools else _encode_as_function(tool)
+        case _:
+            assert_never(tool)
+
+
+def _encode_custom(tool: CustomTool) -> Wire:
+    custom: Wire = {"type": "custom", "name": tool.name}
+    if tool.description is not None:
+        custom["description"] = tool.description
+    if tool.grammar is not None:
+        custom["format"] = {
+            "type": "grammar",
+            "syntax": tool.grammar.syntax,
+            "definition": tool.grammar.definition,
+        }
+    return custom
+
+
+def _encode_as_function(tool: CustomTool) -> Wire:
+    """A free-text tool as a function with one argument, `input`; the decoder unwraps it."""
+    argument: Wire = {"type": "string"}
+    if tool.grammar is not None:
+        argument["description"] = (
+            f"Text of this {tool.grammar.syntax} grammar:\n{tool.grammar.definition}"
+        )
+    function: Wire = {"type": "function", "name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = {
+        "type": "object",
+        "properties": {"input": argument},
+        "required": ["input"],
+        "additionalProperties": False,
+    }
+    function["strict"] = False
+    return function
