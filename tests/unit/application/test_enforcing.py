@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelmux.adapters.demo.provider import DemoProvider
+from modelmux.adapters.memory.clock import ManualClock
+from modelmux.adapters.memory.ids import CountingIds
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.adjusting import adjust
+from modelmux.application.filters.adjusting import Adjusting
 from modelmux.application.filters.enforcing import Enforcing, rules_of
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.dialect import Dialect
@@ -24,7 +28,7 @@ from modelmux.domain.events import (
     ToolCallStarted,
 )
 from modelmux.domain.request import GenerationRequest
-from modelmux.domain.tools import AllowedTools, CustomTool, FunctionTool, ToolNamespace
+from modelmux.domain.tools import AllowedTools, CustomTool, FunctionTool, NamedTool, ToolNamespace
 from tests.support.asking import asking, content_of, drain, user
 
 CRM = ToolNamespace("crm", (FunctionTool("find"), CustomTool("note")))
@@ -174,3 +178,20 @@ async def test_whatever_is_called_what_is_left_obeys_the_laws(
 def test_a_request_without_tools_has_no_rules() -> None:
     content = content_of(user("Hi"), tool_choice=AllowedTools(("a",)), parallel_tool_calls=False)
     assert rules_of(content, flattened=True) is None
+
+
+names = st.text(st.sampled_from("ab_-. /ü"), min_size=1, max_size=70)
+
+
+@given(names, names)
+async def test_a_tool_of_any_name_is_called_by_it_though_it_went_out_flat(
+    space: str, name: str
+) -> None:
+    tools = (FunctionTool("plain"), ToolNamespace(space, (FunctionTool(name),)))
+    request = replace(request_with(tools=tools, tool_choice=NamedTool(name)), model="demo")
+    provider = Enforcing(Adjusting(DemoProvider(ManualClock(), CountingIds(), pace_s=0)))
+    events = await drain(await provider.open(request))
+    assert [(e.namespace, e.name) for e in events if isinstance(e, ToolCallStarted)] == [
+        (space, name)
+    ]
+    assert request.journal.adjustments == []
