@@ -19,7 +19,7 @@ from tests.support.fake_google import fake_google
 from tests.support.fake_openai import KEY, FakeOpenAI, fake_openai_in_thread
 from tests.support.families import CALLER_KEY
 from tests.support.images import PNG_BASE64, image_server
-from tests.support.sdk_asking import TOOLS, ask, ask_raw, client_at, user
+from tests.support.sdk_asking import TOOLS, TWO_CALLS, ask, ask_raw, client_at, frames, user
 from tests.support.serving import ServedGateway, serving
 
 SAMPLING, FORCED = "claude-opus-4-8", "claude-opus-5-5"
@@ -103,6 +103,12 @@ CASES = {
         },
         "response_format.schema=dropped",
         lambda body: body["generationConfig"]["responseJsonSchema"] == PLAINER,
+    ),
+    "one tool at a time": Case(
+        GEMINI,
+        {"tools": TOOLS, "parallel_tool_calls": False},
+        "parallel_tool_calls=emulated",
+        lambda body: len(body["tools"][0]["functionDeclarations"]) == len(TOOLS),
     ),
     "schema keywords in a tool": Case(
         GEMINI,
@@ -190,6 +196,27 @@ def test_a_request_that_fits_is_not_touched_under_any_policy(house: House) -> No
             answer, headers = ask_raw(house.client, f"{policy}/{model}", "Hello")
             assert answer.choices[0].message.content == "You said: Hello"
             assert "x-modelmux-adjusted" not in headers
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_one_tool_at_a_time_is_held_to_where_the_model_cannot_be_told(
+    house: House, stream: bool
+) -> None:
+    for parallel, calls in ((True, 2), (False, 1)):
+        more = {"tools": TOOLS, "parallel_tool_calls": parallel}
+        model = f"warn/{GEMINI}"
+        if stream:
+            said = [
+                json.loads(frame) for frame in frames(house.client, model, TWO_CALLS, **more)[:-1]
+            ]
+            deltas = [choice["delta"] for chunk in said for choice in chunk["choices"]]
+            started = [call for delta in deltas for call in delta.get("tool_calls", ())]
+            places = {call["index"] for call in started}
+        else:
+            answer = ask(house.client, model, TWO_CALLS, **more)
+            assert answer.choices[0].finish_reason == "tool_calls"
+            places = set(range(len(answer.choices[0].message.tool_calls or ())))
+        assert places == set(range(calls))
 
 
 def test_adjustments_are_counted_whoever_is_told(house: House) -> None:
