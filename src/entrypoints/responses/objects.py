@@ -166,7 +166,7 @@ def part_logprobs(
 
 
 def _bytes(token: TokenLogprob) -> Sequence[int]:
-    return token.token.encode() if token.bytes is None else token.bytes
+    return [*token.token.encode()] if token.bytes is None else token.bytes
 
 
 def _output_parts(

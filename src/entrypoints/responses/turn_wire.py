@@ -68,11 +68,12 @@ class ResponsesWire(TurnWire):
 
     def writer(self, asked: ResponseRecord) -> ResponseWriter:
         settings = _Settings(asked.settings)
-        heads = [(b"response.created", _response(asked, (), settings))]
+        response = _response(asked, (), settings)
+        heads = [(b"response.created", response)]
         if asked.background:
-            heads.append((b"response.queued", heads[0][1]))
-            asked = replace(asked, status=Status.IN_PROGRESS)
-        heads.append((b"response.in_progress", _response(asked, (), settings)))
+            heads.append((b"response.queued", response))
+            response = _response(replace(asked, status=Status.IN_PROGRESS), (), settings)
+        heads.append((b"response.in_progress", response))
         return ResponseWriter(
             asked.id, heads, self._items(asked, settings), logprobs=settings.logprobs
         )
