@@ -27,6 +27,7 @@ _QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _DEEP = 100
 
 _MEMBERS = msgspec.json.Decoder(Members)
+_PLAIN = msgspec.json.Decoder()
 _KEY = re.compile(rb'[ \t\r\n]*("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
 _NEXT = re.compile(rb"[ \t\r\n]*([,}])")
 _UNKNOWN = "Object contains unknown field"
@@ -37,6 +38,9 @@ _ECHOED = frozenset(
     }
 )  # fmt: skip
 _MAX_NOTED = 16
+# Each different one costs a pass over the value, and all hold the interpreter: a fifth of a second.
+_MAX_PASSED_BYTES = 32 * 1024 * 1024
+_MIN_PASSES = 16
 _STEP = re.compile(r"\[\d+\]|\.[^.\[]+")
 _PLACE = re.compile(r" - at `(?:key in )?\$?([^`]*)`$")
 
@@ -119,27 +123,58 @@ def decode_noting(
             raise misfit(str(error), param) from None
     except RecursionError:
         raise InvalidRequest(f"'{param}' nests too deeply.", param=param) from None
-    value: Any = msgspec.json.decode(raw)  # Any: plain JSON
-    while True:
+    value: Any = decode_member(_PLAIN, raw, param)  # Any: plain JSON
+    for _ in range(max(_MIN_PASSES, _MAX_PASSED_BYTES // memoryview(raw).nbytes)):
         try:
             return msgspec.convert(value, decoder.type)
         except msgspec.ValidationError as error:
             text = str(error)
             if not text.startswith(_UNKNOWN):
                 raise misfit(text, param) from None
-            name = text.split("`")[1]
-            dropped = _holder(value, text).pop(name)
-            if dropped and name not in _ECHOED and len(ignored) < _MAX_NOTED:
-                ignored[f"{param.partition('[')[0]}.{name[:64]}"] = None
+        name = text.split("`")[1]
+        dropped = _drop(value, text, name)
+        if dropped and name not in _ECHOED and len(ignored) < _MAX_NOTED:
+            ignored[f"{param.partition('[')[0]}.{name[:64]}"] = None
+    raise InvalidRequest(
+        f"'{param}' has too many different members that are unknown here.",
+        param=param,
+        reason="unknown_parameter",
+    )
 
 
-def _holder(value: Any, text: str) -> dict[str, Any]:
-    """Return the object in `value` that msgspec's `text` speaks of."""
+# Any, below: plain JSON, in which everything may be anything.
+
+
+def _drop(value: Any, text: str, name: str) -> bool:
+    """Take the member `name`, of which msgspec's `text` speaks, out of all objects of one kind.
+
+    Those are the elements at the same place of their arrays that have the same tag: to be told of
+    each of them would take a pass over all. Returns whether one of the members said anything.
+    """
     place = _PLACE.search(text)
+    holder: Any = value
+    alike: list[Any] = [value]
     for step in _STEP.findall(place[1] if place is not None else ""):
-        value = value[int(step[1:-1])] if step.startswith("[") else value[step[1:]]
-    found: dict[str, Any] = value
-    return found
+        if step.startswith("["):
+            holder = holder[int(step[1:-1])]
+            alike = [one for each in alike for one in _elements(each)]
+        else:
+            holder = holder[step[1:]]
+            alike = [each[step[1:]] for each in alike if _has(each, step[1:])]
+    tags = holder.get("type"), holder.get("role")
+    said = False
+    for each in alike:
+        if _has(each, name) and (each.get("type"), each.get("role")) == tags:
+            said = bool(each.pop(name)) or said
+    return said
+
+
+def _elements(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _has(value: Any, name: str) -> bool:
+    return isinstance(value, dict) and name in value
 
 
 def misfit(text: str, param: str) -> InvalidRequest:
