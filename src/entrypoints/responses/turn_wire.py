@@ -109,7 +109,7 @@ class _Settings:
         include = None if wishes is None else _WISHES.decode(wishes)
         self.sealed = include is not None and _SEALED in include
         self.logprobs = include is not None and _LOGPROBS in include
-        self.repeated = _encode(members)[1:]
+        self.repeated = b"," + _encode(members)[1:] if members else b"}"
 
 
 def _response(record: ResponseRecord, output: Sequence[ItemShape], settings: _Settings) -> bytes:
@@ -136,7 +136,7 @@ def _response(record: ResponseRecord, output: Sequence[ItemShape], settings: _Se
             usage=None if record.usage is None else encode_usage(record.usage),
         )
     )
-    return own[:-1] + b"," + settings.repeated
+    return own[:-1] + settings.repeated
 
 
 def _cut_by(reason: FinishReason | None) -> Literal["max_output_tokens", "content_filter"]:

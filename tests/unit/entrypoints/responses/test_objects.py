@@ -326,3 +326,8 @@ def test_an_envelope_of_another_form_is_refused(content: bytes) -> None:
 def test_an_older_envelope_that_says_less_still_opens() -> None:
     older = SEALER.seal("acme", "reasoning", b'["t",["anthropic","claude","signature","s1g"]]')
     assert open_reasoning(SEALER, "acme", older) == Reasoning("t", replace(PROOF, item_id=None))
+
+
+def test_a_response_that_repeats_nothing_is_still_whole() -> None:
+    assert body(replace(asked(), settings=b"{}"))["id"] == RESPONSE_ID
+    assert "include" not in body(replace(asked(), settings=b'{"include":["x"]}'))
