@@ -170,7 +170,8 @@ def _drop(value: Any, text: str, name: str) -> bool:
 
 
 def _elements(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    elements: list[Any] = value if isinstance(value, list) else []
+    return elements
 
 
 def _has(value: Any, name: str) -> bool:
