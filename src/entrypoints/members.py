@@ -170,8 +170,8 @@ def _drop(value: Any, text: str, name: str) -> bool:
 
 
 def _elements(value: Any) -> list[Any]:
-    elements: list[Any] = value if isinstance(value, list) else []
-    return elements
+    elements: list[Any] = value
+    return elements if isinstance(value, list) else []
 
 
 def _has(value: Any, name: str) -> bool:
