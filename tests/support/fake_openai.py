@@ -1,12 +1,13 @@
-"""A service that speaks chat completions, on a loopback socket.
+"""A service that speaks chat completions and Responses, on a loopback socket.
 
     async with fake_openai("vllm") as upstream:
         ... upstream.base_url, upstream.requests, upstream.busy ...
 
-It refuses what the service of its flavour refuses (`chat_rules`), wants its key, and answers from
-the conversation alone (`fake_upstream.decide`). Some models misbehave, by name: see `_MISBEHAVING`;
-`file:NAME` answers with the recorded `NAME.sse` or `NAME.json`. `fake_openai_in_thread` is for
-blocking clients.
+It refuses what the service of its flavour refuses (`chat_rules`, `responses_rules`), wants its
+key, and answers from the conversation alone (`fake_upstream.decide`). Flavours but openai, azure
+and vllm have no Responses; `lacks_responses` takes it away from those. Some models misbehave, by
+name: see `_MISBEHAVING`; `file:NAME` answers with the recorded `NAME.sse` or `NAME.json`.
+`fake_openai_in_thread` is for blocking clients.
 """
 
 import asyncio
@@ -20,7 +21,9 @@ from typing import Any, Final
 from zlib import crc32
 
 from .chat_rules import Json, Refused, check, is_list, is_object, refuse
+from .fake_responses import response_frames, whole_response
 from .fake_upstream import Said, decide, pieces
+from .misbehaving_responses import MISBEHAVING_ON_RESPONSES
 from .openai_replay import FOLDER, frames_of
 from .raw_server import (
     LAST_CHUNK,
@@ -33,6 +36,7 @@ from .raw_server import (
     raw_server_in_thread,
     response,
 )
+from .responses_rules import check_responses
 
 KEY: Final = "test-key-not-secret"
 MODELS: Final = ("plain", "org/plain")
@@ -44,6 +48,8 @@ _USAGE: Final = {
     "completion_tokens_details": {"reasoning_tokens": 1},
 }
 _DEPLOYMENT: Final = re.compile(r"/openai/deployments/([^/?]+)(/[a-z/]+)\?api-version=[0-9a-z-]+")
+_ALL_DEPLOYMENTS: Final = re.compile(r"/openai/responses\?api-version=[0-9a-z-]+")
+_WITH_RESPONSES: Final = ("openai", "azure", "vllm")
 _V1: Final = re.compile(r"(?:/openai)?/v1(/[a-z/]+)(?:\?api-version=[0-9a-z-]+)?")
 
 
@@ -73,6 +79,7 @@ class FakeOpenAI:
     requests: list[Received] = field(default_factory=list[Received])
     failures: list[int] = field(default_factory=list[int])
     tokens: set[str] = field(default_factory=lambda: {KEY})
+    lacks_responses: bool = False
 
     @property
     def root_url(self) -> str:
@@ -119,6 +126,9 @@ class FakeOpenAI:
             return
         try:
             operation, model = self._admit(received)
+            if operation == "/responses" and model in MISBEHAVING_ON_RESPONSES:
+                await MISBEHAVING_ON_RESPONSES[model](peer, received.body)
+                return
             if model in _MISBEHAVING:
                 await _MISBEHAVING[model](peer, received)
                 return
@@ -127,6 +137,8 @@ class FakeOpenAI:
                 return
             if operation == "/chat/completions":
                 await self._chat(peer, received.body, model)
+            elif operation == "/responses":
+                await self._respond(peer, received.body)
             else:
                 await peer.send(_json(self._other(operation, received, model)))
         except Refused as refused:
@@ -140,6 +152,8 @@ class FakeOpenAI:
         found = _DEPLOYMENT.fullmatch(received.path) if self.flavour == "azure" else None
         if found is not None:
             operation, model = found[2], found[1]
+        elif self.flavour == "azure" and _ALL_DEPLOYMENTS.fullmatch(received.path):
+            operation, model = "/responses", str(received.body.get("model", ""))
         else:
             found = _V1.fullmatch(received.path)
             if found is None:
@@ -153,6 +167,10 @@ class FakeOpenAI:
             code = "DeploymentNotFound" if self.flavour == "azure" else "model_not_found"
             message = f"The model `{model}` does not exist."
             raise refuse(message, param="model", code=code, status=404, flavour=self.flavour)
+        if operation == "/responses":
+            if self.lacks_responses or self.flavour not in _WITH_RESPONSES:
+                raise Refused(404, {"detail": "Not Found"})
+            check_responses(received.body, self.flavour)
         if operation == "/chat/completions":
             check(received.body | {"model": model}, self.flavour)
         return operation, model
@@ -200,6 +218,15 @@ class FakeOpenAI:
         frames = _frames(body, said, model, spelled, self.flavour)
         await peer.send(STREAM_HEAD)
         for frame in frames:
+            await peer.send(chunk(frame))
+        await peer.send(LAST_CHUNK)
+
+    async def _respond(self, peer: RawPeer, body: Json) -> None:
+        if not body.get("stream"):
+            await peer.send(_json(whole_response(body, self.flavour)))
+            return
+        await peer.send(STREAM_HEAD)
+        for frame in response_frames(body, self.flavour):
             await peer.send(chunk(frame))
         await peer.send(LAST_CHUNK)
 
