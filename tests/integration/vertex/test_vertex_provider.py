@@ -13,7 +13,7 @@ from modelmux.adapters.transport.settings import TransportSettings
 from modelmux.adapters.vertex.auth import SignInOptions
 from modelmux.adapters.vertex.options import VertexOptions
 from modelmux.adapters.vertex.provider import VertexProvider
-from modelmux.application.ports import UpstreamProbe
+from modelmux.application.ports import TokenCounter, UpstreamProbe
 from modelmux.domain.capabilities import ImageInput
 from modelmux.domain.conversation import FileReference, Message, Role, Vendor
 from modelmux.domain.errors import (
@@ -25,6 +25,7 @@ from modelmux.domain.errors import (
     UpstreamModelNotFound,
 )
 from modelmux.domain.request import GenerationRequest
+from tests.contracts.token_counter import TokenCounterContract
 from tests.contracts.upstream_probe import UpstreamProbeContract
 from tests.support.asking import asking, content_of, drain, text_of
 from tests.support.fake_google import FakeGoogle, Planned, fake_google
@@ -350,3 +351,19 @@ async def test_a_counter_that_refuses_is_an_upstreams_refusal(google: FakeGoogle
     async with vertex(google, refusal) as (provider, _):
         with pytest.raises(UpstreamModelNotFound):
             await provider.counter().count(hello(GEMINI, provider))
+
+
+class TestVertexCounter(TokenCounterContract):
+    @pytest.fixture
+    async def well(self, google: FakeGoogle) -> AsyncGenerator[TokenCounter]:
+        async with vertex(google, response(b'{"input_tokens": 17}')) as (provider, _):
+            yield provider.counter()
+
+    @pytest.fixture
+    async def unwell(self, google: FakeGoogle) -> AsyncGenerator[TokenCounter]:
+        async with vertex(google, google_error(503, "UNAVAILABLE")) as (provider, _):
+            yield provider.counter()
+
+    @pytest.fixture
+    def request_(self) -> GenerationRequest:
+        return replace(asking(model=CLAUDE), stream=False)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
+from modelmux.adapters.memory.token_counter import ScriptedCounter
 from modelmux.application.count_tokens import CountTokens, TokenCount
 from modelmux.application.estimating import estimate_tokens
 from modelmux.application.planning import Planner
-from modelmux.application.ports import TokenCounter
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.conversation import ImageUrl, Message, Role, Text
 from modelmux.domain.errors import ModelNotFound, UnsupportedFeature, UpstreamFailed
@@ -17,31 +17,18 @@ from modelmux.domain.tools import FunctionTool
 from tests.support.asking import HELLO_EVENTS, asking, content_of, entry, user
 
 
-class Counter(TokenCounter):
-    def __init__(self, *outcomes: int | Exception) -> None:
-        self._outcomes = list(outcomes)
-        self.asked: list[GenerationRequest] = []
-
-    async def count(self, request: GenerationRequest) -> int:
-        self.asked.append(request)
-        outcome = self._outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-
 async def composed(request: GenerationRequest) -> Generation:
     return request.content.get()
 
 
-def counting(counter: Counter | None, can: Capabilities | None = None) -> CountTokens:
+def counting(counter: ScriptedCounter | None, can: Capabilities | None = None) -> CountTokens:
     llm = ScriptedProvider(Script((HELLO_EVENTS,)))
     provider = replace(entry("p", llm, models=("m",), capabilities=can), counter=counter)
     return CountTokens(Planner([provider]), composed)
 
 
 async def test_the_providers_counter_is_exact_and_sees_what_would_be_sent() -> None:
-    counter = Counter(42)
+    counter = ScriptedCounter(42)
     can = Capabilities(metadata=False)
     content = content_of(user("Hi"), metadata={"a": "b"})
     assert await counting(counter, can).count(asking(content)) == TokenCount(42, exact=True)
@@ -57,13 +44,13 @@ async def test_without_a_counter_it_is_an_estimate() -> None:
 
 
 async def test_a_counter_that_has_no_word_for_it_leaves_the_estimate() -> None:
-    count = await counting(Counter(UnsupportedFeature("no"))).count(asking())
+    count = await counting(ScriptedCounter(UnsupportedFeature("no"))).count(asking())
     assert not count.exact
 
 
 async def test_a_counter_that_fails_is_told() -> None:
     with pytest.raises(UpstreamFailed):
-        await counting(Counter(UpstreamFailed("down"))).count(asking())
+        await counting(ScriptedCounter(UpstreamFailed("down"))).count(asking())
 
 
 async def test_nothing_behind_the_name_is_told() -> None:
