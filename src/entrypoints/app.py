@@ -23,11 +23,14 @@ from .metrics_page import metrics_route
 from .models import model_routes
 from .ordinary import Ordinary, error_handlers
 from .relayed import COMPLETIONS, EMBEDDINGS
+from .responses.handler import responses_dialect
+from .responses_socket import ResponsesSocket
 from .services import HttpLimits, Services
+from .state.conversations import conversation_routes
+from .state.counting import counting_routes
+from .state.responses import response_routes
 from .watcher import RunningCalls
 
-# Any: the envelope, which only the dialect itself looks into
-DIALECTS: tuple[ClientDialect[Any], ...] = (CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS)
 Lifespan: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -36,9 +39,10 @@ class App:
 
     def __init__(
         self, hot: dict[tuple[str, str], Asgi], litestar: Litestar, services: Services,
-        calls: RunningCalls,
+        socket: Asgi, calls: RunningCalls,
     ) -> None:  # fmt: skip
         self._hot = hot
+        self._socket = socket
         self._ordinary = Ordinary(services, _plain(litestar))
         self.litestar = litestar
         self.calls = calls
@@ -48,6 +52,8 @@ class App:
         if scope["type"] == "http":
             handler = self._hot.get((scope["method"], scope["path"]), self._ordinary)
             await handler(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)  # the server lets no other path through
         else:
             await _plain(self.litestar)(scope, receive, send)
 
@@ -60,10 +66,21 @@ async def _no_lifespan() -> AsyncGenerator[None, None]:
 def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
     """Return the application; `lifespan` is entered when the server starts and left at its end."""
     calls = RunningCalls(services.limits.stream_keepalive_s)
-    handlers = [GenerationHandler(services, calls, dialect) for dialect in DIALECTS]
+    responses = responses_dialect(services.state.sealer)
+    # Any: the envelope, which only the dialect itself looks into
+    dialects: tuple[ClientDialect[Any], ...] = (
+        CHAT_COMPLETIONS,
+        COMPLETIONS,
+        EMBEDDINGS,
+        responses,
+    )
+    handlers = [GenerationHandler(services, calls, dialect) for dialect in dialects]
     litestar = Litestar(
         route_handlers=[
-            *map(_registered, DIALECTS, handlers),
+            *map(_registered, dialects, handlers),
+            *response_routes(services, calls),
+            *counting_routes(services, calls, responses),
+            *conversation_routes(services, calls),
             *model_routes(services),
             *health_routes(services, calls),
             metrics_route(services.metrics),
@@ -76,9 +93,9 @@ def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
         logging_config=None,
     )
     hot: dict[tuple[str, str], Asgi] = {
-        ("POST", dialect.path): handler for dialect, handler in zip(DIALECTS, handlers, strict=True)
+        ("POST", dialect.path): handler for dialect, handler in zip(dialects, handlers, strict=True)
     }
-    return App(hot, litestar, services, calls)
+    return App(hot, litestar, services, ResponsesSocket(services, responses), calls)
 
 
 def _registered(dialect: ClientDialect[Any], handler: GenerationHandler[Any]) -> HTTPRouteHandler:

@@ -15,8 +15,6 @@ from typing import assert_never
 from dependency_injector import containers, providers
 
 from .. import __version__
-from ..adapters.memory.keys import MemoryKeyRegistry, MemoryKeyRing
-from ..adapters.memory.proof_vault import MemoryProofVault, ProofLimits
 from ..adapters.observability.line_writer import LineWriter
 from ..adapters.observability.metrics import PrometheusObserver
 from ..adapters.observability.observer_group import ObserverGroup
@@ -25,13 +23,21 @@ from ..adapters.system.clock import SystemClock
 from ..adapters.system.ids import RandomIds
 from ..adapters.transport.media import PublicMediaFetcher
 from ..application.check_health import CheckHealth
+from ..application.compact import Compact
+from ..application.composing import Composing
+from ..application.context import ContextLoader
+from ..application.conversations import Conversations
+from ..application.count_tokens import CountTokens
 from ..application.filters.adjusting import Adjusting
 from ..application.filters.enforcing import Enforcing
 from ..application.filters.fetching import Fetching
 from ..application.filters.metering import Metering
 from ..application.filters.proving import Proving
+from ..application.filters.recording import Recording
 from ..application.filters.retrying import Retrying, RetryPolicy
 from ..application.filters.truncating import Truncating
+from ..application.holding import Holding
+from ..application.jobs import Jobs
 from ..application.keys import HeldKey, configured_key
 from ..application.list_models import ListModels
 from ..application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
@@ -43,8 +49,12 @@ from ..application.ports import (
     MediaFetcher,
     Observer,
     ProofVault,
+    StateLimits,
 )
+from ..application.recall import Recall
 from ..application.respond import Respond
+from ..application.store_guard import StoreGuard
+from ..application.sweeping import Sweeping
 from ..domain.capabilities import Capabilities, CapabilityRule, resolve
 from ..domain.errors import ConfigurationError
 from ..domain.redaction import redact
@@ -58,10 +68,19 @@ from .provider_settings import (
     VertexSettings,
     VllmSettings,
 )
-from .services import BodyLog, HttpLimits, Services
-from .settings import IN_MEMORY, KeySettings, LogSettings, MediaSettings, ServerSettings, Settings
+from .responses.turn_wire import ResponsesWire
+from .services import BodyLog, HttpLimits, Services, StateServices
+from .settings import (
+    IN_MEMORY,
+    KeySettings,
+    LogSettings,
+    MediaSettings,
+    ServerSettings,
+    Settings,
+    StateSettings,
+)
 from .settings_file import Loaded
-from .wiring.parts import Adapter, Closing, Store
+from .wiring.parts import Adapter, Closing, Seal, Store
 
 
 def preset_names() -> tuple[str, ...]:
@@ -207,17 +226,79 @@ def _configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:
     )
 
 
-def _store(settings: Settings, clock: Clock) -> Store:
+def _state_limits(state: StateSettings) -> StateLimits:
+    return StateLimits(
+        ttl_s=state.days * 86_400.0,
+        response_bytes=state.max_response_bytes,
+        tenant_responses=state.max_responses_per_tenant,
+        responses=state.max_responses,
+        tenant_conversations=state.max_conversations_per_tenant,
+        conversations=state.max_conversations,
+        conversation_items=state.max_conversation_items,
+    )
+
+
+def _store(settings: Settings, clock: Clock, limits: StateLimits) -> Store:
     configured = _configured_keys(settings.keys)
-    kept_s = settings.storage.proof_days * 86_400.0
-    path = settings.storage.path or IN_MEMORY
-    if path == IN_MEMORY:
-        memory_ring = MemoryKeyRing(configured)
-        vault = MemoryProofVault(clock, ProofLimits(ttl_s=kept_s))
-        return Store(memory_ring, MemoryKeyRegistry(clock, memory_ring), vault)
+    storage = settings.storage
+    kept_s = storage.proof_days * 86_400.0
+    if storage.url is None and storage.path in (None, IN_MEMORY):
+        from .wiring import memory
+
+        return memory.build(configured, clock, kept_s, limits)
     from .wiring import sql
 
-    return sql.build(Path(path).expanduser(), configured, clock, kept_s)
+    if storage.url is None:
+        path = Path(storage.path or "").expanduser()
+        return sql.build(path, configured, clock, kept_s, limits)
+    try:
+        from .wiring import postgres
+
+        database = postgres.database(storage.url)
+    except ImportError as error:
+        raise ConfigurationError(
+            "keeping things in Postgres needs asyncpg", hint='pip install "modelmux[postgres]"'
+        ) from error
+    return sql.build_on(database, configured, clock, kept_s, limits)
+
+
+def _seal(state: StateSettings, clock: Clock) -> Seal:
+    from .wiring import sealing
+
+    file = None if state.seal_file is None else Path(state.seal_file).expanduser()
+    return sealing.build(file, state.seal_keys, clock)
+
+
+def rotate_seal_key(loaded: Loaded) -> tuple[str, Path]:
+    """Add a key to the file of seal keys; return its id, and the file.
+
+    Raises:
+        ConfigurationError: the keys are in no file, or it cannot be written.
+    """
+    state = loaded.settings.state
+    if state.seal_file is None:
+        raise ConfigurationError(
+            "there is no file of seal keys to rotate",
+            where=loaded.origins.where(("state", "seal_keys")),
+            hint="put a new key before the others in state.seal_keys; each of them opens",
+        )
+    from .wiring import sealing
+
+    file = Path(state.seal_file).expanduser()
+    return sealing.rotate_key(file), file
+
+
+def _holder(ids: IdSource) -> str:
+    """Return the name of this process among all that work on the same turns."""
+    return ids.new("gateway_")
+
+
+def _compact(respond: Respond, composing: Composing) -> Compact:
+    return Compact(respond, composing.compose)
+
+
+def _count_tokens(planner: Planner, composing: Composing) -> CountTokens:
+    return CountTokens(planner, composing.compose)
 
 
 def _fetcher(media: MediaSettings) -> PublicMediaFetcher:
@@ -269,7 +350,9 @@ class Container(containers.DeclarativeContainer):
     log_writer = providers.Singleton(LineWriter)
     metrics = providers.Singleton(_metrics, clock)
     observer = providers.Singleton(_observer, settings.log, metrics, log_writer, clock, tells)
-    store = providers.Singleton(_store, settings, clock)
+    state_limits = providers.Singleton(_state_limits, settings.state)
+    store = providers.Singleton(_store, settings, clock, state_limits)
+    seal = providers.Singleton(_seal, settings.state, clock)
     fetcher = providers.Singleton(_fetcher, settings.media)
     adapters = providers.Singleton(_adapters, loaded, clock, ids)
     entries = providers.Singleton(
@@ -277,6 +360,26 @@ class Container(containers.DeclarativeContainer):
     )
     planner = providers.Singleton(_planner, settings, entries)
     respond = providers.Singleton(Respond, planner)
+    turns = store.provided.turns
+    turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)
+    holder = providers.Callable(_holder, ids)
+    holding = providers.Singleton(Holding, turns.leases, holder, clock)
+    store_guard = providers.Singleton(StoreGuard, turns.state, clock)
+    recording = providers.Singleton(Recording, respond, turns.state, store_guard, holding, clock)
+    jobs = providers.Singleton(
+        Jobs, recording, planner, turns.state, turns.log, holding, turn_wire, clock, observer, ids,
+        settings.state.max_background,
+    )  # fmt: skip
+    sweeping = providers.Singleton(Sweeping, turns.state, clock, state_limits.provided.every_s)
+    recall = providers.Singleton(Recall, turns.state, jobs)
+    conversations = providers.Singleton(Conversations, turns.state, holding, ids, clock)
+    composing = providers.Singleton(Composing, providers.Factory(ContextLoader, turns.state))
+    count_tokens = providers.Singleton(_count_tokens, planner, composing)
+    compact = providers.Singleton(_compact, respond, composing)
+    state = providers.Singleton(
+        StateServices, recall, jobs, conversations, count_tokens, compact, seal.provided.sealer,
+        turn_wire,
+    )  # fmt: skip
     list_models = providers.Singleton(ListModels, planner)
     check_health = providers.Singleton(CheckHealth, planner, clock)
     limits = providers.Singleton(_limits, settings.server)
@@ -297,7 +400,8 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
             hint="set MODELMUX_API_KEY, write [[keys]] in the file, or: modelmux keys create NAME",
         )
     return Services(
-        respond=container.respond(),
+        respond=container.jobs(),
+        state=container.state(),
         list_models=container.list_models(),
         check_health=container.check_health(),
         keys=container.store().ring,

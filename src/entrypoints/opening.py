@@ -3,9 +3,11 @@
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from ..application.ports import Sealer
 from ..domain.errors import ConfigurationError, StoreError
 from .container import Container
 from .settings import IN_MEMORY
+from .settings_file import Loaded
 from .wiring.parts import Closing, Store
 
 
@@ -20,7 +22,15 @@ async def running(container: Container) -> AsyncGenerator[None]:
         stack.push_async_callback(container.fetcher().aclose)
         for adapter in container.adapters().values():
             stack.push_async_callback(adapter.aclose)
-        await stack.enter_async_context(open_store(container))
+        store = await stack.enter_async_context(open_store(container))
+        await open_seal(container)
+        if not store.turns.sweeps_itself:
+            sweeping = container.sweeping()
+            stack.push_async_callback(sweeping.aclose)
+            sweeping.start()
+        for keeper in (container.holding(), container.jobs()):
+            stack.push_async_callback(keeper.aclose)
+            keeper.start()
         yield
 
 
@@ -38,16 +48,39 @@ async def open_store(container: Container) -> AsyncGenerator[Store]:
             await opening()
     except StoreError as error:
         await _close(store.closes)
-        path = ("storage", "path")
+        where, hint = _where(loaded)
         raise ConfigurationError(
-            f"the store cannot be opened: {error.detail or error.message}",
-            where=loaded.origins.where(path) or "storage.path (its default)",
-            hint=f'set MODELMUX_STORAGE__PATH to a writable file, or to "{IN_MEMORY}"',
+            f"the store cannot be opened: {error.detail or error.message}", where=where, hint=hint
         ) from error
     try:
         yield store
     finally:
         await _close(store.closes)
+
+
+async def open_seal(container: Container) -> Sealer:
+    """Return the sealer, its keys read, or made where there were none.
+
+    Raises:
+        ConfigurationError: they cannot be had.
+    """
+    seal = container.seal()
+    for opening in seal.opens:
+        await opening()
+    return seal.sealer
+
+
+def _where(loaded: Loaded) -> tuple[str | None, str]:
+    """Return the place of the store in the configuration, and what can be done about it."""
+    storage = loaded.settings.storage
+    keys = {"redis_url": storage.redis_url, "url": storage.url}
+    for key, url in keys.items():
+        if url is not None:
+            return loaded.origins.where(("storage", key)), f"is the server of storage.{key} there?"
+    return (
+        loaded.origins.where(("storage", "path")) or "storage.path (its default)",
+        f'set MODELMUX_STORAGE__PATH to a writable file, or to "{IN_MEMORY}"',
+    )
 
 
 async def _close(closings: Iterable[Closing]) -> None:

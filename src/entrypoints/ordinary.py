@@ -14,6 +14,7 @@ from .asgi import Asgi, Event, Receive, Scope, Send
 from .errors import UNEXPECTED, Refusal, describe, encode_refusal
 from .exchange import CLIENT_GONE_STATUS, request_id
 from .services import Services
+from .watcher import ClientGone
 
 # Any: each handler takes its own kind of error; user, auth and state of a request are not used.
 ErrorHandlers: TypeAlias = dict[
@@ -95,7 +96,19 @@ def error_handlers(services: Services) -> ErrorHandlers:
         _log.error("unexpected_error", exc_info=error)
         return answer(request, UNEXPECTED, type(error).__name__)
 
-    return {ModelmuxError: known, HTTPException: foreign, Exception: unexpected}
+    def gone(request: "Request[Any, Any, State]", error: ClientGone) -> Response[bytes]:
+        del error
+        exchange = request.scope["state"].get("exchange")
+        if isinstance(exchange, Exchange):
+            exchange.client_gone = True
+        return Response(b"", status_code=CLIENT_GONE_STATUS)  # for the log: nobody reads it
+
+    return {
+        ModelmuxError: known,
+        ClientGone: gone,
+        HTTPException: foreign,
+        Exception: unexpected,
+    }
 
 
 def _told(request: "Request[Any, Any, State]", error: HTTPException) -> ModelmuxError | None:

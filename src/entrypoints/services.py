@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..application.check_health import CheckHealth
+from ..application.compact import Compact
+from ..application.conversations import Conversations
+from ..application.count_tokens import CountTokens
+from ..application.jobs import Jobs
 from ..application.list_models import ListModels
-from ..application.ports import Clock, IdSource, KeyRing, LlmProvider, Observer
+from ..application.ports import Clock, IdSource, KeyRing, LlmProvider, Observer, Sealer
+from ..application.recall import Recall
+from .responses.turn_wire import ResponsesWire
 
 # Told what is on its way (`request`, `response`, `chunk`), the request id, and the bytes.
 BodyLog: TypeAlias = Callable[[str, str, bytes], None]
@@ -36,6 +42,19 @@ DEFAULT_LIMITS = HttpLimits()
 
 
 @dataclass(frozen=True, slots=True)
+class StateServices:
+    """What the Responses API keeps, and how it is shown."""
+
+    recall: Recall
+    jobs: Jobs
+    conversations: Conversations
+    count_tokens: CountTokens
+    compact: Compact
+    sealer: Sealer
+    wire: ResponsesWire
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """`open_access` is for loopback addresses only: while there is no key, none is needed."""
 
@@ -46,6 +65,7 @@ class Services:
     observer: Observer
     clock: Clock
     ids: IdSource
+    state: StateServices
     metrics: Callable[[], bytes]
     open_access: bool = False
     limits: HttpLimits = field(default=DEFAULT_LIMITS)

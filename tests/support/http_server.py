@@ -17,6 +17,7 @@ from modelmux.domain.capabilities import Capabilities
 from modelmux.entrypoints.app import App, create_app
 from modelmux.entrypoints.server import GatewayServer, listen
 from modelmux.entrypoints.services import HttpLimits, Services
+from tests.support.state_services import state_services
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def services_with(
         observer=RecordingObserver(),
         clock=clock,
         ids=CountingIds(),
+        state=state_services(provider, planner, clock),
         metrics=lambda: b"modelmux_up 1\n",
         open_access=True,
         limits=HttpLimits(),

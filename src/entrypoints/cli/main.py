@@ -36,6 +36,7 @@ VERBS: Mapping[str, Verb] = {
     "models": Verb("models", "List the models, or try them.", group=True),
     "ask": Verb("ask", "Ask a model one question."),
     "keys": Verb("keys", "Make, list and revoke the keys of callers.", group=True),
+    "state": Verb("state", "Export, erase or sweep what is kept of turns.", group=True),
     "schema": Verb("schema", "Print the JSON schema of the configuration."),
     "health": Verb("health", "Ask a running gateway how it is."),
     "version": Verb("version", "Print the version."),

@@ -6,10 +6,14 @@ from typing import TypeAlias
 
 from ...application.planning import accepts_any
 from ...application.ports import (
+    EventLog,
     KeyRegistry,
     KeyRing,
+    Leases,
     LlmProvider,
     ProofVault,
+    Sealer,
+    StateStore,
     TokenCounter,
     UpstreamProbe,
 )
@@ -40,11 +44,30 @@ class Adapter:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnStores:
+    """Where turns are kept, who works on them, and what background streams have said."""
+
+    state: StateStore
+    leases: Leases
+    log: EventLog
+    sweeps_itself: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """What is kept; `opens` and `closes` are in the order to be called."""
 
     ring: KeyRing
     registry: KeyRegistry
     vault: ProofVault
+    turns: TurnStores
     opens: tuple[Closing, ...] = ()
     closes: tuple[Closing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """`opens` reads the keys, or makes them."""
+
+    sealer: Sealer
+    opens: tuple[Closing, ...] = ()

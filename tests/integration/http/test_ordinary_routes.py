@@ -75,7 +75,7 @@ def test_a_model_is_found_by_either_spelling_of_its_slash(client: httpx.Client, 
     ("method", "path", "status", "code", "allow"),
     [
         ("GET", "/nothing", 404, "not_found", None),
-        ("POST", "/v1/responses", 404, "not_found", None),
+        ("POST", "/v1/assistants", 404, "not_found", None),
         ("GET", "/v1/models/none/such", 404, "model_not_found", None),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed", {"POST", "OPTIONS"}),
         ("DELETE", "/v1/models", 405, "method_not_allowed", {"GET", "HEAD", "OPTIONS"}),

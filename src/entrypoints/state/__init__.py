@@ -1,0 +1,1 @@
+"""The routes of what is kept: responses and conversations."""
