@@ -19,7 +19,7 @@ _LEVELS: Mapping[str, int] = {
     "error": logging.ERROR,
 }
 # These tell each request or statement at info; the request log does that better.
-_TALKERS = ("httpx", "httpcore", "aiosqlite", "sqlalchemy", "asyncio", "uvicorn.access")
+_TALKERS = ("httpx", "httpcore", "sqlalchemy", "asyncio", "uvicorn.access")
 _SECRET_FIELDS = frozenset(
     {"authorization", "api_key", "api-key", "x-api-key", "cookie", "password", "secret", "token"}
 )

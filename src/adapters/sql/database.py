@@ -1,99 +1,108 @@
-"""The database file: how it is opened, and the only place that knows it is SQLite."""
+"""A database as the stores see it: works in, values out, and errors told without their values.
 
-import asyncio
-import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+What differs between SQLite and Postgres is in `sqlite.py` and `postgres.py`, and nowhere else.
+"""
 
-from sqlalchemy import Executable, Table, create_engine, event
-from sqlalchemy.dialects.sqlite import insert
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Executable, Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import StoreError
-from .connection import StoreConnection, begin
-from .schema import raise_schema
+from .group_commit import GroupCommit, Rows
 
-_BUSY_TIMEOUT_MS = 5000
+T = TypeVar("T")
+Work: TypeAlias = Callable[[Connection], T]
+"""Uses the connection it is lent and waits for nothing else. What it returns holds no cursor.
+
+It may be run again after its transaction was rolled back, so it changes nothing outside.
+"""
 
 
-class Database:
-    """One SQLite file, for its owner's eyes only. Construction touches nothing; `start` does."""
+class Database(ABC):
+    """Construction touches nothing; whoever starts it closes it.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._engine = create_engine(
-            f"sqlite+aiosqlite:///{path}", pool_size=4, max_overflow=4, pool_timeout=5.0
-        )
-        event.listen(self._engine, "connect", _set_up_connection)
+    Whatever was begun is carried to its end, even if nobody waits for it any longer.
+    """
 
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._commits = GroupCommit(self._transact, self._told, self._concerns_all)
+
+    @abstractmethod
     async def start(self) -> None:
-        """Create the file and its tables where they are missing.
+        """Create the tables where they are missing.
 
         Raises:
-            StoreError: the file cannot be opened or written.
+            StoreError: the database cannot be opened or written.
             ConfigurationError: a newer modelmux has written it.
         """
-        try:
-            await asyncio.to_thread(_prepare_file, self._path)
-        except OSError as error:
-            raise StoreError(
-                "The database file cannot be opened.", detail=f"{self._path}: {error}"
-            ) from error
-        async with self.transaction() as connection:
-            # A lasting property of the file; readers then never wait for the writer.
-            await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            # Two processes that start at once create the tables one after the other.
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            await connection.run(raise_schema)
+        ...
 
+    @abstractmethod
     async def aclose(self) -> None:
-        await greenlet_spawn(self._engine.dispose)
+        """Write what waits, then stop. Idempotent."""
+        ...
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[StoreConnection, None]:
-        """Lend a connection; commit at the end, roll back on an exception.
+    async def read(self, work: Work[T]) -> T:
+        """Return what `work` reads; each of its statements sees all that is committed by then.
 
         Raises:
             StoreError: whatever the database says no to.
         """
         try:
-            async with begin(self._engine) as connection:
-                yield connection
+            return await self._look(work)
         except (SQLAlchemyError, OSError) as error:
-            # The driver's words alone: SQLAlchemy adds the statement with its values.
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            raise StoreError(
-                "The database does not answer.", detail=f"{self._path}: {cause}"
-            ) from error
+            raise self._told(error) from error
 
+    @abstractmethod
+    async def write(self, work: Work[T], size_bytes: int = 0) -> T:
+        """Return what `work` returns once what it wrote is on disk; nothing is if it raises.
 
-def upsert(table: Table) -> Executable:
-    """Return the statement that inserts a row, or replaces the one of the same primary key."""
-    statement = insert(table)
-    values = {
-        column.name: statement.excluded[column.name]
-        for column in table.columns
-        if not column.primary_key
-    }
-    return statement.on_conflict_do_update(index_elements=table.primary_key.columns, set_=values)
+        Raises:
+            StoreError: whatever the database says no to.
+        """
+        ...
 
+    async def insert(
+        self, statement: Executable, rows: Sequence[Mapping[str, object]], size_bytes: int = 0
+    ) -> None:
+        """Return once `rows` are on disk, all of them; other callers' rows share the commit.
 
-def _set_up_connection(connection: Any, _record: object) -> None:  # Any: SQLAlchemy's own wrapper
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits with the power
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+        Raises:
+            StoreError: they could not be written, or too many wait already.
+        """
+        await self._commits.write(Rows(statement, rows), len(rows), size_bytes)
 
+    @abstractmethod
+    def upsert(self, table: Table, *, where: ColumnElement[bool] | None = None) -> Executable:
+        """Return the statement that inserts a row, or replaces the one of the same primary key.
 
-def _prepare_file(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        # SQLite gives its journal files the mode of this one.
-        os.chmod(path, 0o600)
-    finally:
-        os.close(descriptor)
+        A row that is there is replaced only `where` it satisfies the condition.
+        """
+        ...
+
+    @abstractmethod
+    async def _look(self, work: Work[T]) -> T: ...
+
+    @abstractmethod
+    async def _transact(self, work: Work[T]) -> T:
+        """Run `work` in a transaction of its own; errors are the library's."""
+        ...
+
+    @abstractmethod
+    def _concerns_all(self, error: BaseException) -> bool:
+        """Say whether the database is locked, full or gone, so that any write would fail."""
+        ...
+
+    def _told(self, error: BaseException) -> BaseException:
+        """Return the error as callers may see it: the library's become StoreError."""
+        if not isinstance(error, SQLAlchemyError | OSError):
+            return error
+        # The driver's words alone, and of those the first line: SQLAlchemy adds the statement with
+        # its values, Postgres the values of the row.
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        words = str(cause).partition("\n")[0] or type(cause).__name__
+        return StoreError("The database does not answer.", detail=f"{self._where}: {words}")

@@ -5,15 +5,14 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from ...application.keys import HeldKey, KeyTable, new_key
 from ...application.ports import Clock, KeyRecord, KeyRegistry, KeyRing
 from ...domain.errors import StoreError
 from . import schema
-from .connection import StoreConnection
 from .database import Database
-from .records import held_key
+from .records import held_key, is_storable
 
 _log = logging.getLogger(__name__)
 _SUBJECT = "keys"
@@ -27,38 +26,42 @@ class SqlKeyRegistry(KeyRegistry):
     async def create(self, *, name: str, tenant: str) -> tuple[KeyRecord, str]:
         held, text = new_key(name=name, tenant=tenant, now=self._clock.now())
         record = held.record
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                insert(schema.keys).values(
-                    id=record.id,
-                    name=record.name,
-                    tenant=record.tenant,
-                    digest=held.digest,
-                    created_at=record.created_at,
-                )
-            )
-            await _count_change(connection)
+        row = {
+            "id": record.id,
+            "name": record.name,
+            "tenant": record.tenant,
+            "digest": held.digest,
+            "created_at": record.created_at,
+        }
+
+        def create(connection: Connection) -> None:
+            connection.execute(insert(schema.keys), row)
+            _count_change(connection)
+
+        await self._database.write(create)
         return record, text
 
     async def list(self) -> Sequence[KeyRecord]:
-        async with self._database.transaction() as connection:
-            return [held.record for held in await _read_keys(connection)]
+        return [held.record for held in await self._database.read(_read_keys)]
 
     async def revoke(self, key_id: str) -> KeyRecord | None:
         # The id is typed by people, who may paste anything.
-        if not key_id.isascii():
+        if not is_storable(key_id):
             return None
-        async with self._database.transaction() as connection:
-            await connection.execute(
+        now = self._clock.now()
+
+        def revoke(connection: Connection) -> KeyRecord | None:
+            connection.execute(
                 update(schema.keys)
                 .where(schema.keys.c.id == key_id, schema.keys.c.revoked_at.is_(None))
-                .values(revoked_at=self._clock.now())
+                .values(revoked_at=now)
             )
-            await _count_change(connection)
-            row = (
-                await connection.execute(select(schema.keys).where(schema.keys.c.id == key_id))
-            ).one_or_none()
-        return None if row is None else held_key(row).record
+            _count_change(connection)
+            found = connection.execute(select(schema.keys).where(schema.keys.c.id == key_id))
+            row = found.one_or_none()
+            return None if row is None else held_key(row).record
+
+        return await self._database.write(revoke)
 
 
 class SqlKeyRing(KeyRing):
@@ -121,30 +124,33 @@ class SqlKeyRing(KeyRing):
                 failing = False
 
     async def _refresh(self) -> None:
-        async with self._database.transaction() as connection:
-            counter = await connection.scalar(
+        def read(connection: Connection) -> tuple[int | None, list[HeldKey] | None]:
+            counter = connection.scalar(
                 select(schema.changes.c.counter).where(schema.changes.c.subject == _SUBJECT)
             )
             if self._seen is not None and counter == self._seen:
-                return
+                return counter, None
             # Read after the counter: a change in between is read twice, never missed.
-            made = await _read_keys(connection)
-        self._table = KeyTable((*self._configured, *made))
-        self._seen = counter
+            return counter, _read_keys(connection)
+
+        counter, made = await self._database.read(read)
+        if made is not None:
+            self._table = KeyTable((*self._configured, *made))
+            self._seen = counter
 
 
-async def _read_keys(connection: StoreConnection) -> list[HeldKey]:
-    rows = await connection.execute(
+def _read_keys(connection: Connection) -> list[HeldKey]:
+    rows = connection.execute(
         select(schema.keys).order_by(schema.keys.c.created_at, schema.keys.c.id)
     )
     return [held_key(row) for row in rows]
 
 
-async def _count_change(connection: StoreConnection) -> None:
-    counted = await connection.execute(
+def _count_change(connection: Connection) -> None:
+    counted = connection.execute(
         update(schema.changes)
         .where(schema.changes.c.subject == _SUBJECT)
         .values(counter=schema.changes.c.counter + 1)
     )
     if counted.rowcount == 0:
-        await connection.execute(insert(schema.changes).values(subject=_SUBJECT, counter=1))
+        connection.execute(insert(schema.changes).values(subject=_SUBJECT, counter=1))

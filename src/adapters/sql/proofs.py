@@ -2,23 +2,39 @@
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from ...application.ports import Clock, KeptProof, ProofKey, ProofVault
 from ...domain.errors import StoreError
 from . import schema
-from .database import Database, upsert
-from .group_commit import GroupCommit
-from .proof_sweeper import ProofSweeper, RowLimits
+from .database import Database
 from .records import call_digest, decode_kept, encode_kept
+from .row_sweep import RowSweep
+from .sweeper import Sweeper
 
 _MAX_VALUE_BYTES = 8 * 2**20
 _IN_ONE_SELECT = 500
 _ABSENCES = 20_000
 _ABSENCE_S = 30.0
 _MAX_ABSENT_ID = 200  # callers choose the length of what they ask for
+
+
+@dataclass(frozen=True, slots=True)
+class RowLimits:
+    """What is over them goes at the next sweep: each `every_s`, and after `every_rows` new rows.
+
+    `slice_rows` bounds one transaction, for as long as which nobody else can write.
+    """
+
+    ttl_s: float = 7 * 86_400.0
+    tenant_rows: int = 200_000
+    rows: int = 1_000_000
+    every_s: float = 300.0
+    every_rows: int = 20_000
+    slice_rows: int = 2_000
 
 
 class SqlProofVault(ProofVault):
@@ -38,17 +54,28 @@ class SqlProofVault(ProofVault):
         # Calls that have no proof come back with every turn of their conversation, and a SELECT
         # costs a millisecond of CPU. Only an id that another process reuses is missed, so briefly.
         self._absent: OrderedDict[ProofKey, float] = OrderedDict()
-        self._commits = GroupCommit(database, upsert(schema.proofs))
-        self._sweeper = ProofSweeper(database, clock, self._limits)
+        self._upsert = database.upsert(schema.proofs)
+        self._rows = RowSweep(
+            database,
+            schema.proofs,
+            key="call",
+            age="kept_at",
+            slice_rows=self._limits.slice_rows,
+        )
+        self._sweeper = Sweeper(
+            self.sweep,
+            clock,
+            "proofs",
+            every_s=self._limits.every_s,
+            every_rows=self._limits.every_rows,
+        )
 
     async def start(self) -> None:
-        await self._commits.start()
-        await self._sweeper.start()
+        self._sweeper.start()
 
     async def aclose(self) -> None:
-        """Write what waits, then stop. Idempotent; the database stays open."""
+        """Stop sweeping. Idempotent; the database, which still writes what waits, stays open."""
         await self._sweeper.aclose()
-        await self._commits.aclose()
 
     async def keep(self, proofs: Mapping[ProofKey, KeptProof]) -> None:
         if not proofs:
@@ -61,7 +88,7 @@ class SqlProofVault(ProofVault):
             rows.append({"tenant": key.tenant, "call": call, "kept_at": now, "value": value})
         # Memory first: should the disk fail, the next turn can still be served by this process.
         await self._front.keep(proofs)
-        await self._commits.write(rows)
+        await self._database.insert(self._upsert, rows)
         self._sweeper.count(len(rows))
 
     async def find(self, keys: Iterable[ProofKey]) -> Mapping[ProofKey, KeptProof]:
@@ -75,6 +102,17 @@ class SqlProofVault(ProofVault):
             found.update(stored)
             self._note_absent(now, [key for key in missing if key not in stored])
         return found
+
+    async def sweep(self) -> int:
+        """Delete all that is over a limit, a slice at a time; return how many rows went.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        expired = await self._rows.delete_up_to(self._clock.now() - self._limits.ttl_s)
+        return expired + await self._rows.delete_surplus(
+            self._limits.tenant_rows, self._limits.rows
+        )
 
     def _note_absent(self, now: float, keys: Iterable[ProofKey]) -> None:
         for key in keys:
@@ -90,24 +128,34 @@ class SqlProofVault(ProofVault):
         for key in keys:
             by_tenant[key.tenant][call_digest(key.call_id)] = key
         oldest = self._clock.now() - self._limits.ttl_s
-        proofs = schema.proofs.c
+        stored = await self._database.read(
+            lambda connection: _select(
+                connection, oldest, {tenant: list(calls) for tenant, calls in by_tenant.items()}
+            )
+        )
         found: dict[ProofKey, KeptProof] = {}
-        async with self._database.transaction() as connection:
-            for tenant, by_call in by_tenant.items():
-                calls = iter(by_call)
-                while some := list(islice(calls, _IN_ONE_SELECT)):
-                    rows = await connection.execute(
-                        select(proofs.call, proofs.value).where(
-                            proofs.tenant == tenant,
-                            proofs.call.in_(some),
-                            proofs.kept_at > oldest,
-                        )
-                    )
-                    for call, value in rows:
-                        kept = decode_kept(value)
-                        if kept is not None:
-                            found[by_call[call]] = kept
+        for tenant, call, value in stored:
+            kept = decode_kept(value)
+            if kept is not None:
+                found[by_tenant[tenant][call]] = kept
         return found
+
+
+def _select(
+    connection: Connection, oldest: float, wanted: Mapping[str, Iterable[bytes]]
+) -> list[tuple[str, bytes, bytes]]:
+    proofs = schema.proofs.c
+    found: list[tuple[str, bytes, bytes]] = []
+    for tenant, wanted_calls in wanted.items():
+        calls = iter(wanted_calls)
+        while some := list(islice(calls, _IN_ONE_SELECT)):
+            rows = connection.execute(
+                select(proofs.call, proofs.value).where(
+                    proofs.tenant == tenant, proofs.call.in_(some), proofs.kept_at > oldest
+                )
+            )
+            found.extend((tenant, call, value) for call, value in rows)
+    return found
 
 
 def _encode(kept: KeptProof) -> bytes:

@@ -1,6 +1,7 @@
 """What rows hold, apart from the domain's shapes: those may be renamed, stored ones may not."""
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 from sqlalchemy import Row
@@ -8,6 +9,7 @@ from sqlalchemy import Row
 from ...application.keys import HeldKey
 from ...application.ports import KeptProof, KeyRecord
 from ...domain.conversation import Proof, Reasoning, Vendor
+from ...domain.errors import StoreError
 
 
 class StoredProof(msgspec.Struct, frozen=True, array_like=True):
@@ -29,6 +31,7 @@ class StoredKept(msgspec.Struct, frozen=True, array_like=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(StoredKept)
+_metadata_decoder = msgspec.msgpack.Decoder(dict[str, str])
 
 
 def encode_kept(kept: KeptProof) -> bytes:
@@ -61,6 +64,41 @@ def decode_kept(value: bytes) -> KeptProof | None:
 
 def call_digest(call_id: str) -> bytes:
     return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).digest()
+
+
+def encode_metadata(metadata: Mapping[str, str]) -> bytes:
+    """Return the labels of a conversation.
+
+    Raises:
+        StoreError: a text holds half a surrogate pair.
+    """
+    try:
+        return _encoder.encode(dict(metadata))
+    except UnicodeEncodeError as error:
+        raise StoreError("Metadata is not text and cannot be kept.", detail=str(error)) from error
+
+
+def decode_metadata(value: bytes) -> dict[str, str]:
+    """Return the labels of a conversation.
+
+    Raises:
+        StoreError: something else wrote them.
+    """
+    try:
+        return _metadata_decoder.decode(value)
+    except ValueError as error:
+        raise StoreError("What is stored cannot be read.", detail=str(error)) from error
+
+
+def is_storable(text: str) -> bool:
+    """Whether a column of text can hold it: callers may ask for anything."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def held_key(row: Row[str, str, str, bytes, float, float | None]) -> HeldKey:

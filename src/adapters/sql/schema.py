@@ -4,6 +4,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Double,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -16,7 +17,7 @@ from sqlalchemy import (
 
 from ...domain.errors import ConfigurationError
 
-VERSION = 1
+VERSION = 2  # 1 had neither responses nor conversations; they are made where they are missing
 
 metadata = MetaData()
 
@@ -50,6 +51,68 @@ proofs = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
+# Of what is kept for tenants every key begins with the tenant, `value` is the stored form of the
+# domain's value, and the other columns are what is asked for.
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("id", String(200), primary_key=True),
+    Column("previous", String(200)),
+    Column("status", String(32), nullable=False),
+    Column("background", Integer, nullable=False),  # 1 or 0: not each database has truth values
+    Column("created_at", Double, nullable=False),
+    Column("used_at", Double, nullable=False, index=True),
+    Column("value", LargeBinary, nullable=False),
+    Index("responses_of_tenant_by_use", "tenant", "used_at"),
+    Index("responses_of_tenant_by_age", "tenant", "created_at", "id"),
+    Index("responses_by_status", "status"),  # few of them run
+)
+
+response_events = Table(
+    "response_events",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("response", String(200), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("frame", LargeBinary, nullable=False),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("id", String(200), primary_key=True),
+    Column("created_at", Double, nullable=False),
+    Column("written_at", Double, nullable=False, index=True),
+    Column("item_count", Integer, nullable=False),
+    Column("next_position", Integer, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("conversations_of_tenant_by_write", "tenant", "written_at"),
+    Index("conversations_of_tenant_by_age", "tenant", "created_at", "id"),
+)
+
+conversation_items = Table(
+    "conversation_items",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("conversation", String(200), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(200), nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("conversation_items_by_id", "tenant", "conversation", "id", unique=True),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("subject", String(200), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("held_until", Double, nullable=False),
+)
+
 
 def raise_schema(connection: Connection) -> None:
     """Create what is missing; called inside a transaction that no other process shares.
@@ -62,7 +125,7 @@ def raise_schema(connection: Connection) -> None:
     if found is not None and found > VERSION:
         raise ConfigurationError(
             f"the database has schema version {found}, this modelmux knows up to {VERSION}",
-            hint="run the newer modelmux, or name another database file",
+            hint="run the newer modelmux, or name another database",
         )
     metadata.create_all(connection)
     if found is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelmux.adapters.sql.database import Database
+from modelmux.adapters.sql.sqlite import SqliteDatabase
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def database_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def database(database_path: Path) -> AsyncIterator[Database]:
-    database = Database(database_path)
+    database = SqliteDatabase(database_path)
     await database.start()
     yield database
     await database.aclose()

@@ -8,11 +8,13 @@ from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.sql import schema
 from modelmux.adapters.sql.database import Database
 from modelmux.adapters.sql.keys import SqlKeyRegistry, SqlKeyRing
+from modelmux.adapters.sql.sqlite import SqliteDatabase
 from modelmux.adapters.system.clock import SystemClock
 from modelmux.application.keys import configured_key, digest_of
 from modelmux.domain.errors import StoreError
 from modelmux.domain.secret import Secret
 from tests.contracts.key_ring import KeyRingContract, Keys, within_a_second
+from tests.support.databases import run_sql
 
 
 class TestSqlKeys(KeyRingContract):
@@ -30,7 +32,7 @@ async def test_a_key_made_and_ended_by_another_process_is_noticed(
 ) -> None:
     ring = SqlKeyRing(database, SystemClock())
     await ring.start()
-    other = Database(database_path)
+    other = SqliteDatabase(database_path)
     await other.start()
     registry = SqlKeyRegistry(other, SystemClock())
     record, text = await registry.create(name="cli", tenant="default")
@@ -53,8 +55,8 @@ async def test_the_text_of_a_key_is_nowhere_in_the_file(
     database: Database, database_path: Path
 ) -> None:
     _, text = await SqlKeyRegistry(database, SystemClock()).create(name="x", tenant="default")
-    async with database.transaction() as connection:
-        assert (await connection.scalars(select(schema.keys.c.digest))).all() == [digest_of(text)]
+    digests = await database.read(lambda it: it.scalars(select(schema.keys.c.digest)).all())
+    assert digests == [digest_of(text)]
     secret = text.split("_", 2)[2].encode()
     for path in database_path.parent.iterdir():
         assert secret not in path.read_bytes()
@@ -66,22 +68,20 @@ async def test_the_ring_goes_on_from_memory_while_the_database_is_gone(
     _, text = await SqlKeyRegistry(database, SystemClock()).create(name="x", tenant="default")
     ring = SqlKeyRing(database, SystemClock(), poll_s=0.01)
     await ring.start()
-    async with database.transaction() as connection:
-        await connection.exec_driver_sql("ALTER TABLE keys RENAME TO hidden")
-        await connection.exec_driver_sql("ALTER TABLE changes RENAME TO hidden_too")
+    await run_sql(database, "ALTER TABLE keys RENAME TO hidden")
+    await run_sql(database, "ALTER TABLE changes RENAME TO hidden_too")
     assert await within_a_second(lambda: "keys_not_refreshed" in caplog.messages)
     assert ring.find(text) is not None
     with caplog.at_level("INFO"):
-        async with database.transaction() as connection:
-            await connection.exec_driver_sql("ALTER TABLE hidden RENAME TO keys")
-            await connection.exec_driver_sql("ALTER TABLE hidden_too RENAME TO changes")
+        await run_sql(database, "ALTER TABLE hidden RENAME TO keys")
+        await run_sql(database, "ALTER TABLE hidden_too RENAME TO changes")
         assert await within_a_second(lambda: "keys_refreshed_again" in caplog.messages)
     assert caplog.messages.count("keys_not_refreshed") == 1
     await ring.aclose()
 
 
 async def test_a_ring_that_cannot_read_its_keys_does_not_start_empty(tmp_path: Path) -> None:
-    database = Database(tmp_path / "never-started.db")
+    database = SqliteDatabase(tmp_path / "never-started.db")
     ring = SqlKeyRing(database, SystemClock())
     with pytest.raises(StoreError):
         await ring.start()

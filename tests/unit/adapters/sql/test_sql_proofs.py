@@ -3,19 +3,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, select
 
 from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.memory.proof_vault import MemoryProofVault, ProofLimits
 from modelmux.adapters.sql import schema
-from modelmux.adapters.sql.database import Database, upsert
-from modelmux.adapters.sql.group_commit import GroupCommit
-from modelmux.adapters.sql.proof_sweeper import ProofSweeper, RowLimits
-from modelmux.adapters.sql.proofs import SqlProofVault
+from modelmux.adapters.sql.database import Database
+from modelmux.adapters.sql.proofs import RowLimits, SqlProofVault
+from modelmux.adapters.sql.sqlite import SqliteDatabase
 from modelmux.application.ports import KeptProof, ProofVault
 from modelmux.domain.conversation import Reasoning
 from modelmux.domain.errors import StoreError
 from tests.contracts.proof_vault import ProofVaultContract, kept, key
+from tests.support.databases import count_rows, execute, run_sql
 
 NO_MEMORY = ProofLimits(entries=0)
 
@@ -24,11 +24,6 @@ def vault_on(
     database: Database, clock: ManualClock, front: ProofLimits = NO_MEMORY
 ) -> SqlProofVault:
     return SqlProofVault(database, clock, MemoryProofVault(clock, front))
-
-
-async def count_rows(database: Database) -> int:
-    async with database.transaction() as connection:
-        return await connection.scalar(select(func.count()).select_from(schema.proofs)) or 0
 
 
 class TestSqlProofVaultFromDisk(ProofVaultContract):
@@ -55,7 +50,8 @@ async def test_proofs_survive_the_process(database: Database, database_path: Pat
     await vault.start()
     await vault.keep({key("call_1"): kept("one")})
     # Another process looks while the first still runs: `keep` has returned, so it is on disk.
-    other_database = Database(database_path)
+    other_database = SqliteDatabase(database_path)
+    await other_database.start()
     other = vault_on(other_database, clock)
     assert await other.find([key("call_1")]) == {key("call_1"): kept("one")}
     await other_database.aclose()
@@ -70,8 +66,7 @@ async def test_what_was_found_on_disk_is_then_found_in_memory(database: Database
     await writer.aclose()
     reader = vault_on(database, clock, ProofLimits())
     await reader.find([key("call_1")])
-    async with database.transaction() as connection:
-        await connection.exec_driver_sql("DROP TABLE proofs")
+    await run_sql(database, "DROP TABLE proofs")
     assert await reader.find([key("call_1")]) == {key("call_1"): kept("one")}
 
 
@@ -81,7 +76,8 @@ async def test_an_absent_proof_is_looked_up_once_and_again_after_a_while(
     clock = ManualClock()
     vault = vault_on(database, clock)
     assert not await vault.find([key("call_1")])
-    other_database = Database(database_path)
+    other_database = SqliteDatabase(database_path)
+    await other_database.start()
     other = vault_on(other_database, clock)
     await other.start()
     await other.keep({key("call_1"): kept("one")})
@@ -106,8 +102,7 @@ async def test_without_the_database_keeping_fails_loudly_and_memory_still_serves
 ) -> None:
     vault = vault_on(database, ManualClock(), ProofLimits())
     await vault.start()
-    async with database.transaction() as connection:
-        await connection.exec_driver_sql("ALTER TABLE proofs RENAME TO hidden")
+    await run_sql(database, "ALTER TABLE proofs RENAME TO hidden")
     with pytest.raises(StoreError):
         await vault.keep({key("call_1"): kept("one")})
     with pytest.raises(StoreError):
@@ -115,8 +110,7 @@ async def test_without_the_database_keeping_fails_loudly_and_memory_still_serves
     with pytest.raises(StoreError):
         await vault.find([key("missing")])
     assert await vault.find([key("call_1")]) == {key("call_1"): kept("one")}
-    async with database.transaction() as connection:
-        await connection.exec_driver_sql("ALTER TABLE hidden RENAME TO proofs")
+    await run_sql(database, "ALTER TABLE hidden RENAME TO proofs")
     await vault.keep({key("call_2"): kept("two")})
     await vault.aclose()
 
@@ -133,17 +127,22 @@ async def test_proofs_are_not_found_after_their_time(database: Database) -> None
     await vault.aclose()
 
 
-async def test_closing_waits_for_what_is_being_kept(database: Database) -> None:
+async def test_closing_waits_for_what_is_being_kept(
+    database: Database, database_path: Path
+) -> None:
     vault = vault_on(database, ManualClock())
     await vault.start()
     keeps = [asyncio.create_task(vault.keep({key(f"{n}"): kept("x")})) for n in range(20)]
     await asyncio.sleep(0)
     await vault.aclose()
+    await database.aclose()
     await asyncio.wait_for(asyncio.gather(*keeps), 5)
-    assert await count_rows(database) == 20
     with pytest.raises(StoreError):
         await vault.keep({key("late"): kept("x")})
     await vault.aclose()
+    again = SqliteDatabase(database_path)
+    assert await count_rows(again, schema.proofs) == 20
+    await again.aclose()
 
 
 async def test_a_caller_who_leaves_harms_nobody_in_the_same_commit(database: Database) -> None:
@@ -171,58 +170,50 @@ async def test_text_that_cannot_be_written_is_refused_and_harms_nobody(
     await vault.aclose()
 
 
-async def test_writes_beyond_the_waiting_room_are_refused_at_once(database: Database) -> None:
-    commits = GroupCommit(database, upsert(schema.proofs), max_waiting=2)
-    row = {"tenant": "t", "call": b"c", "kept_at": 1.0, "value": b"v"}
-    await commits.start()
-    first = asyncio.create_task(commits.write([row, row]))
-    await asyncio.sleep(0)
-    with pytest.raises(StoreError, match="keep up"):
-        await commits.write([row])
-    await first
-    await commits.write([row])
-    await commits.aclose()
-
-
 async def fill(database: Database, *rows: tuple[str, int]) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(
-            upsert(schema.proofs),
-            [
-                {"tenant": tenant, "call": b"%d" % at, "kept_at": float(at), "value": b"v"}
-                for tenant, at in rows
-            ],
-        )
+    await execute(
+        database,
+        database.upsert(schema.proofs),
+        [
+            {"tenant": tenant, "call": b"%d" % at, "kept_at": float(at), "value": b"v"}
+            for tenant, at in rows
+        ],
+    )
 
 
 async def left(database: Database) -> list[tuple[str, float]]:
     proofs = schema.proofs.c
-    async with database.transaction() as connection:
-        rows = await connection.execute(
-            select(proofs.tenant, proofs.kept_at).order_by(proofs.kept_at)
-        )
+
+    def read(connection: Connection) -> list[tuple[str, float]]:
+        rows = connection.execute(select(proofs.tenant, proofs.kept_at).order_by(proofs.kept_at))
         return [(tenant, at) for tenant, at in rows]
 
+    return await database.read(read)
 
-async def test_the_sweeper_deletes_what_is_too_old_in_slices(database: Database) -> None:
+
+def sweeping(database: Database, now: float, limits: RowLimits) -> SqlProofVault:
+    clock = ManualClock(now=now)
+    return SqlProofVault(database, clock, MemoryProofVault(clock, NO_MEMORY), limits)
+
+
+async def test_a_sweep_deletes_what_is_too_old_in_slices(database: Database) -> None:
     await fill(database, *(("a", at) for at in range(10)))
-    sweeper = ProofSweeper(database, ManualClock(now=105), RowLimits(ttl_s=100, slice_rows=2))
-    assert await sweeper.sweep() == 6
+    vault = sweeping(database, 105, RowLimits(ttl_s=100, slice_rows=2))
+    assert await vault.sweep() == 6
     assert [at for _, at in await left(database)] == [6, 7, 8, 9]
-    assert await sweeper.sweep() == 0
+    assert await vault.sweep() == 0
 
 
-async def test_the_sweeper_takes_a_tenants_own_oldest_first(database: Database) -> None:
+async def test_a_sweep_takes_a_tenants_own_oldest_first(database: Database) -> None:
     await fill(database, ("small", 0), *(("big", at) for at in range(1, 6)))
-    sweeper = ProofSweeper(database, ManualClock(now=10), RowLimits(tenant_rows=2, slice_rows=2))
-    assert await sweeper.sweep() == 3
+    vault = sweeping(database, 10, RowLimits(tenant_rows=2, slice_rows=2))
+    assert await vault.sweep() == 3
     assert await left(database) == [("small", 0), ("big", 4), ("big", 5)]
 
 
-async def test_the_sweeper_bounds_all_together(database: Database) -> None:
+async def test_a_sweep_bounds_all_together(database: Database) -> None:
     await fill(database, *((f"tenant-{at}", at) for at in range(5)))
-    sweeper = ProofSweeper(database, ManualClock(now=10), RowLimits(rows=3))
-    assert await sweeper.sweep() == 2
+    assert await sweeping(database, 10, RowLimits(rows=3)).sweep() == 2
     assert [at for _, at in await left(database)] == [2, 3, 4]
 
 
@@ -236,8 +227,8 @@ async def test_the_sweeper_runs_by_itself_when_much_was_written(database: Databa
         clock.advance(1)
         await vault.keep({key(f"{number}"): kept("x")})
     for _ in range(200):
-        if await count_rows(database) == 3:
+        if await count_rows(database, schema.proofs) == 3:
             break
         await asyncio.sleep(0.01)
-    assert await count_rows(database) == 3
+    assert await count_rows(database, schema.proofs) == 3
     await vault.aclose()

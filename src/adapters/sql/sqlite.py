@@ -1,0 +1,121 @@
+"""The database file: how it is opened, and the only place that knows it is SQLite."""
+
+import asyncio
+import os
+import sqlite3
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import URL, ColumnElement, Connection, Executable, NullPool, Table, create_engine
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from ...domain.errors import StoreError
+from .database import Database, Work
+from .schema import raise_schema
+from .threads import ConnectionThreads
+
+T = TypeVar("T")
+_READERS = 3
+
+
+class SqliteDatabase(Database):
+    """One SQLite file, for its owner's eyes only: several threads read, one writes.
+
+    `busy_timeout_s` is how long it waits for another process that writes.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
+        super().__init__(str(path))
+        self._path = path
+        self._busy_timeout_ms = round(busy_timeout_s * 1000)
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(path)), creator=self._open, poolclass=NullPool
+        )
+        self._readers = ConnectionThreads(self._connect_reader, _READERS, "sqlite-reader")
+        self._writer = ConnectionThreads(self._engine.connect, 1, "sqlite-writer")
+
+    async def start(self) -> None:
+        try:
+            await asyncio.to_thread(_prepare_file, self._path)
+        except OSError as error:
+            raise StoreError(
+                "The database file cannot be opened.", detail=f"{self._path}: {error}"
+            ) from error
+        try:
+            await self._writer.run(_log_ahead)
+            # Two processes that start at once create the tables one after the other.
+            await self._transact(raise_schema)
+        except (SQLAlchemyError, OSError) as error:
+            raise self._told(error) from error
+        self._commits.start()
+
+    async def aclose(self) -> None:
+        await self._commits.aclose()
+        await self._writer.aclose()
+        await self._readers.aclose()
+
+    async def write(self, work: Work[T], size_bytes: int = 0) -> T:
+        written: T = await self._commits.write(work, size_bytes=size_bytes)
+        return written
+
+    def upsert(self, table: Table, *, where: ColumnElement[bool] | None = None) -> Executable:
+        statement = insert(table)
+        values = {
+            column.name: statement.excluded[column.name]
+            for column in table.columns
+            if not column.primary_key
+        }
+        return statement.on_conflict_do_update(
+            index_elements=table.primary_key.columns, set_=values, where=where
+        )
+
+    async def _look(self, work: Work[T]) -> T:
+        return await self._readers.run(work)
+
+    async def _transact(self, work: Work[T]) -> T:
+        def whole(connection: Connection) -> T:
+            # At once, not with the first write: a transaction that read before somebody else
+            # wrote could not write any more.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            result = work(connection)
+            connection.commit()
+            return result
+
+        return await self._writer.run(whole)
+
+    def _concerns_all(self, error: BaseException) -> bool:
+        if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.Error):
+            # The plain SQLITE_ERROR is about the statement: no such table.
+            return error.orig.sqlite_errorcode != sqlite3.SQLITE_ERROR
+        return isinstance(error, OSError)
+
+    def _connect_reader(self) -> Connection:
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        # No isolation level: transactions begin where `_transact` says so.
+        connection = sqlite3.connect(
+            self._path, timeout=self._busy_timeout_ms / 1000, isolation_level=None
+        )
+        connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose commits with the power
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+
+def _log_ahead(connection: Connection) -> None:
+    # A lasting property of the file; readers then never wait for the writer.
+    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    connection.commit()
+
+
+def _prepare_file(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # SQLite gives its journal files the mode of this one.
+        os.chmod(path, 0o600)
+    finally:
+        os.close(descriptor)
