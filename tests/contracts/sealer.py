@@ -29,9 +29,12 @@ class SealerContract(ABC):
         assert sealed.isprintable()
         assert "thought" not in sealed
 
-    def test_two_seals_of_the_same_differ(self, sealer: Sealer) -> None:
+    def test_a_seal_repeats_for_the_same_and_for_nothing_else(self, sealer: Sealer) -> None:
         seals = {sealer.seal("acme", "reasoning", b"same") for _ in range(8)}
-        assert len(seals) == 8
+        assert len(seals) == 1
+        assert sealer.seal("other", "reasoning", b"same") not in seals
+        assert sealer.seal("acme", "compaction", b"same") not in seals
+        assert sealer.seal("acme", "reasoning", b"sama") not in seals
 
     @pytest.mark.parametrize(
         ("tenant", "purpose"),

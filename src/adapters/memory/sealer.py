@@ -10,11 +10,14 @@ class MemorySealer(Sealer):
     """Unbounded: for tests."""
 
     def __init__(self) -> None:
+        self._texts: dict[tuple[str, str, bytes], str] = {}
         self._sealed: dict[tuple[str, str, str], bytes] = {}
 
     def seal(self, tenant: str, purpose: str, content: bytes) -> str:
-        text = SEAL_MARK + secrets.token_urlsafe(24)
-        self._sealed[tenant, purpose, text] = content
+        text = self._texts.get((tenant, purpose, content))
+        if text is None:
+            text = self._texts[tenant, purpose, content] = SEAL_MARK + secrets.token_urlsafe(24)
+            self._sealed[tenant, purpose, text] = content
         return text
 
     def open(self, tenant: str, purpose: str, sealed: str) -> bytes:

@@ -32,6 +32,10 @@ class SealKey:
         return hashlib.sha256(b"modelmux seal key id\0" + self.secret).digest()[:ID_BYTES]
 
     @cached_property
+    def nonce_secret(self) -> bytes:
+        return hashlib.sha256(b"modelmux seal nonce\0" + self.secret).digest()
+
+    @cached_property
     def cipher(self) -> AESGCM:
         return AESGCM(self.secret)
 

@@ -4,7 +4,7 @@ An envelope is `SEAL_MARK` and, in base64url without padding, the key's id, a no
 ciphertext. Tenant and purpose are sealed with it: for another of either it does not open.
 """
 
-import os
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 
@@ -26,8 +26,10 @@ class AesSealer(Sealer):
 
     def seal(self, tenant: str, purpose: str, content: bytes) -> str:
         key = self._keys.newest()
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = key.cipher.encrypt(nonce, content, _bound(tenant, purpose))
+        bound = _bound(tenant, purpose)
+        # Made of all that is sealed: no nonce meets two contents, and a view repeats its bytes.
+        nonce = hmac.digest(key.nonce_secret, bound + content, "sha256")[:_NONCE_BYTES]
+        sealed = key.cipher.encrypt(nonce, content, bound)
         return SEAL_MARK + _encode(key.id + nonce + sealed)
 
     def open(self, tenant: str, purpose: str, sealed: str) -> bytes:

@@ -9,7 +9,7 @@ class Sealer(Protocol):
 
     @abstractmethod
     def seal(self, tenant: str, purpose: str, content: bytes) -> str:
-        """Return text that begins with `SEAL_MARK`."""
+        """Return text that begins with `SEAL_MARK`; under one key the same for the same."""
         ...
 
     @abstractmethod
