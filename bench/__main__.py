@@ -19,6 +19,7 @@ from .figures import (
 from .gateway import gateway, stub
 from .processes import BenchFailed
 from .report import machine, table, write
+from .state import background_figures, chain_figures, reading_figures, stored_figures
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     start, load_before = time.monotonic(), os.getloadavg()[0]
-    print(f"{machine()}; this takes about two minutes", flush=True)
+    print(f"{machine()}; this takes about three minutes", flush=True)
     figures: list[Figure] = []
     try:
         with tempfile.TemporaryDirectory() as name, stub() as upstream:
@@ -41,8 +42,13 @@ def main() -> int:
                 figures += latency_figures(upstream, running)
                 print("chunks ...", flush=True)
                 figures += chunk_figures(upstream, running)
+                print("kept turns ...", flush=True)
+                figures += stored_figures(upstream, running)
+                figures += reading_figures(running)
+            figures += chain_figures(folder)
             print("memory ...", flush=True)
             figures += memory_figures(upstream, folder)
+            figures += background_figures(upstream, folder)
     except BenchFailed as failure:
         print(f"bench failed: {failure}", file=sys.stderr)
         return 1

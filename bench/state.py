@@ -1,14 +1,17 @@
 """The figures of kept state: stored streams, reading back, long chains, background streams."""
 
 import json
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from .figures import CHAT, Figure
-from .gateway import Gateway, Stub, drive, gateway
+from .gateway import ROOT, Gateway, Stub, drive, gateway
 from .load import Job
 from .payloads import CLAUDE, GATEWAY_KEY, response_request, short_request
+from .processes import BenchFailed
 
 RESPONSES = "/v1/responses"
 TURNS = 200
@@ -50,6 +53,25 @@ def reading_figures(running: Gateway) -> list[Figure]:
     drive(job(500))
     values = tuple(_cpu_us(job=job(2000)) for _ in range(5))
     return [Figure("GET of a kept response", "µs CPU", 300, values)]
+
+
+def chain_figures(folder: Path) -> list[Figure]:
+    """How long the context of a turn takes to load, by the length of its chain."""
+    figures: list[Figure] = []
+    for turns, budget in ((50, None), (TURNS, 5.0), (4 * TURNS, None)):
+        ended = subprocess.run(
+            [sys.executable, "-m", "bench.chain", str(folder / "chain.db"), str(turns)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if ended.returncode != 0:
+            raise BenchFailed(f"the chain was not measured:\n{ended.stderr[-1500:]}")
+        values: list[float] = json.loads(ended.stdout)
+        figures.append(Figure(f"loading a chain of {turns} turns", "ms", budget, tuple(values)))
+    return figures
 
 
 def background_figures(upstream: Stub, folder: Path) -> list[Figure]:
