@@ -64,3 +64,14 @@ def sent_back(response: Response) -> list[dict[str, Any]]:
     """Return the output as clients send it back that keep no state with us."""
     items: Mapping[str, Any] = response.to_dict(mode="json")
     return list(items["output"])
+
+
+def compacted(
+    client: openai.OpenAI,
+    **asked: Any,  # Any: whatever a caller may ask
+) -> list[dict[str, Any]]:
+    """Return the output of a compaction, unread by the SDK: its type forgot users' messages."""
+    compact = cast("Callable[..., Any]", client.responses.with_raw_response.compact)
+    told: dict[str, Any] = compact(**asked).http_response.json()
+    assert told["object"] == "response.compaction"
+    return list(told["output"])

@@ -1,9 +1,14 @@
 """Responses that are kept: read, deleted, listed, continued, and nobody else's."""
 
+from pathlib import Path
+from typing import Any
+
 import openai
 import pytest
 
-from tests.support.serving import ServedGateway
+from tests.integration.responses.conftest import KEY
+from tests.support.sdk_asking import client_at
+from tests.support.serving import serving
 
 
 def test_a_response_is_read_back_as_it_was_told(ours: openai.OpenAI) -> None:
@@ -86,7 +91,8 @@ def test_input_items_come_in_pages_newest_first(ours: openai.OpenAI) -> None:
 
     def texts(**how: object) -> list[str]:
         page = ours.responses.input_items.list(told.id, **how)  # type: ignore[arg-type]  # as it comes
-        return [item.content[0].text for item in page]  # type: ignore[union-attr]  # messages with a text
+        shapes: list[Any] = [item.to_dict() for item in page]  # Any: JSON
+        return [shape["content"][0]["text"] for shape in shapes]
 
     assert texts() == words[::-1]
     assert texts(order="asc") == words
@@ -131,8 +137,29 @@ def test_a_foreground_response_cannot_be_cancelled_or_followed(ours: openai.Open
         ours.responses.retrieve(told.id, stream=True)
 
 
-def test_what_is_kept_outlives_the_process(ours: openai.OpenAI, quick: ServedGateway) -> None:
+def test_a_kept_response_is_told_like_any_answer(ours: openai.OpenAI) -> None:
     told = ours.responses.create(model="demo", input="Hello")
     raw = ours.responses.with_raw_response.retrieve(told.id)
     assert raw.headers["x-request-id"]
     assert raw.headers["content-type"] == "application/json"
+
+
+def test_what_is_kept_outlives_the_process(tmp_path: Path) -> None:
+    config = '[provider]\ntype = "demo"\npace_s = 0\n'
+    environment = {"MODELMUX_API_KEY": KEY}
+    with (
+        serving(tmp_path, config=config, environment=environment) as gateway,
+        client_at(f"{gateway.url}/v1", KEY) as client,
+    ):
+        told = client.responses.create(model="demo", input="Hello")
+        made = client.conversations.create(items=[{"role": "user", "content": "Hi"}])
+        gateway.process.kill()
+        gateway.process.wait(10)
+    with (
+        serving(tmp_path, config=config, environment=environment) as gateway,
+        client_at(f"{gateway.url}/v1", KEY) as client,
+    ):
+        assert client.responses.retrieve(told.id).to_dict() == told.to_dict()
+        on = client.responses.create(model="demo", input="on", previous_response_id=told.id)
+        assert on.previous_response_id == told.id
+        assert len(client.conversations.items.list(made.id).data) == 1
