@@ -93,7 +93,8 @@ def _response(body: Json, **members: Any) -> Json:  # Any: members of the respon
 
 def _output(body: Json, flavour: str) -> list[Json]:
     said, answer, kinds = _say(body)
-    seed = f"{crc32(repr((said, answer)).encode()):08x}"
+    # Two steps of one turn may say the same, and have ids of their own.
+    seed = f"{crc32(repr((answer, body['input'])).encode()):08x}"
     output: list[Json] = []
     reasons = flavour != "vllm" and body["model"].startswith(("gpt-5", "gpt-6", "o"))
     if reasons and (body.get("reasoning") or {}).get("effort") != "none":

@@ -39,8 +39,10 @@ async def _failed(peer: RawPeer, body: Json) -> None:
 
 
 async def _failed_midway(peer: RawPeer, body: Json) -> None:
-    frames = [*first_frames(body), failed_frames(body, "server_error", "It broke.")[-1]]
-    await peer.send(STREAM_HEAD + chunk(b"".join(frames)) + LAST_CHUNK)
+    await peer.send(STREAM_HEAD + chunk(b"".join(first_frames(body))))
+    await asyncio.sleep(0.05)
+    last = failed_frames(body, "server_error", "It broke.")[-1]
+    await peer.send(chunk(last) + LAST_CHUNK)
 
 
 async def _unstreamed(peer: RawPeer, body: Json) -> None:

@@ -66,4 +66,5 @@ def passing(
 
 def response_members(text: str = "Hi", **more: JsonValue) -> JsonObject:
     """Return the members of a stateless request as a client sends them."""
-    return {"model": "route", "input": text, "store": False, **more}
+    members: JsonObject = {"model": "route", "input": text, "store": False}
+    return members | more

@@ -30,7 +30,7 @@ _NO_MODEL = frozenset({"model_not_found", "DeploymentNotFound"})
 _BLOCKED = frozenset(
     {
         "content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation",
-        "bio_policy", "misalignment_policy_violation",
+        "bio_policy", "misalignment_policy_violation", "image_content_policy_violation",
     }
 )  # fmt: skip
 _TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
