@@ -1,6 +1,6 @@
 """Use case: conversations, lists of items that live until they are deleted."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -136,7 +136,7 @@ class Conversations:
         return tuple(KeptItem(self.ids.new(f"{id_prefix(item)}_{MARK}"), item) for item in resolved)
 
     @asynccontextmanager
-    async def _writing(self, tenant: str, conversation_id: str) -> AsyncIterator[None]:
+    async def _writing(self, tenant: str, conversation_id: str) -> AsyncGenerator[None, None]:
         hold = await hold_conversation(self.holding, tenant, conversation_id)
         try:
             yield
