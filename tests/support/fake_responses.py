@@ -30,7 +30,7 @@ def whole_response(body: Json, flavour: str) -> Json:
 def response_frames(body: Json, flavour: str) -> list[bytes]:
     """Return the frames of the stream; none marks its end, as OpenAI's have no such mark."""
     whole = whole_response(body, flavour)
-    begun = whole | {"status": "in_progress", "output": [], "usage": None}
+    begun: Json = {**whole, "status": "in_progress", "output": [], "usage": None}
     events: list[Json] = [
         {"type": "response.created", "response": begun},
         {"type": "response.in_progress", "response": begun},
@@ -43,7 +43,7 @@ def response_frames(body: Json, flavour: str) -> list[bytes]:
 
 def first_frames(body: Json) -> list[bytes]:
     """Return the begin of a stream, up to its first word."""
-    answered = body | {"input": "Hello there", "tools": []}
+    answered: Json = {**body, "input": "Hello there", "tools": []}
     frames = response_frames(answered, "openai")
     end = next(place for place, frame in enumerate(frames) if b".delta" in frame)
     return frames[: end + 1]
@@ -97,7 +97,7 @@ def _output(body: Json, flavour: str) -> list[Json]:
     seed = f"{crc32(repr((answer, body['input'])).encode()):08x}"
     output: list[Json] = []
     reasons = flavour != "vllm" and body["model"].startswith(("gpt-5", "gpt-6", "o"))
-    if reasons and (body.get("reasoning") or {}).get("effort") != "none":
+    if reasons and _reasoning(body).get("effort") != "none":
         output.append(_thoughts(body, seed))
     elif answer.thought:
         content = [{"type": "reasoning_text", "text": answer.thought}]
@@ -120,12 +120,17 @@ def _output(body: Json, flavour: str) -> list[Json]:
 
 
 def _thoughts(body: Json, seed: str) -> Json:
-    told = "Let me think about it." if (body.get("reasoning") or {}).get("summary") else ""
+    told = "Let me think about it." if _reasoning(body).get("summary") else ""
     item: Json = {"type": "reasoning", "id": f"rs_{seed}"}
     item["summary"] = [{"type": "summary_text", "text": told}] if told else []
     if "reasoning.encrypted_content" in (body.get("include") or ()):
         item["encrypted_content"] = encrypted(body["model"], told or "hidden")
     return item
+
+
+def _reasoning(body: Json) -> Json:
+    asked: Json = body.get("reasoning") or {}
+    return asked
 
 
 def _message(text: str, id_: str, phase: str, annotations: list[Json]) -> Json:
@@ -154,8 +159,9 @@ def _say(body: Json) -> tuple[str, Said, dict[str, Json]]:
     steps = sum(1 for one in turn if one.get("type") in ("function_call", "custom_tool_call"))
     said = _text(turn[0].get("content"))
     kinds = _callable(body) if body.get("tool_choice") != "none" else {}
-    wanted = ((body.get("text") or {}).get("format") or {}).get("type", "text")
-    if wanted != "text" and not results:
+    text: Json = body.get("text") or {}
+    wanted: Json = text.get("format") or {"type": "text"}
+    if wanted["type"] != "text" and not results:
         return said, Said(json.dumps({"said": said})), kinds
     schemas = {name: tool.get("parameters") or {"type": "object"} for name, tool in kinds.items()}
     answer = decide(said, schemas, results, steps)
@@ -231,7 +237,7 @@ def _item_events(item: Json) -> Iterator[Json]:
 
 def _part_events(at: Json, part: Json) -> Iterator[Json]:
     place = {**at, "content_index": 0}
-    begun = part | {"text": "", "annotations": []}
+    begun: Json = {**part, "text": "", "annotations": []}
     yield {"type": "response.content_part.added", **place, "part": begun}
     head = "response.output_text"
     for piece in pieces(part["text"]):

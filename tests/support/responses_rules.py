@@ -95,9 +95,10 @@ def _check_tools(body: Json, flavour: str) -> None:
         if flavour == "vllm" and kind != "function":
             raise _bad(f"Unknown type of tool: {kind}.", f"{where}.type")
         if kind == "namespace":
-            if not tool.get("name") or not tool.get("description") or not tool.get("tools"):
+            nested: list[Json] = tool.get("tools") or []
+            if not tool.get("name") or not tool.get("description") or not nested:
                 raise _bad("An incomplete namespace.", where)
-            for inner in tool["tools"]:
+            for inner in nested:
                 _check_callable(inner, where)
                 names.add((inner["type"], inner["name"]))
         elif kind in ("function", "custom"):
@@ -135,8 +136,8 @@ def _check_choice(body: Json, names: set[tuple[str, str]]) -> None:
 
 
 def _check_text(body: Json) -> None:
-    text = body.get("text") or {}
-    wanted = text.get("format") or {"type": "text"}
+    text: Json = body.get("text") or {}
+    wanted: Json = text.get("format") or {"type": "text"}
     if wanted["type"] not in ("text", "json_object", "json_schema") or "json_schema" in wanted:
         raise _bad("Invalid format.", "text.format.type")
     if wanted["type"] == "json_schema" and not {"name", "schema"} <= set(wanted):
@@ -146,7 +147,7 @@ def _check_text(body: Json) -> None:
 
 
 def _check_reasoning(body: Json) -> None:
-    reasoning = body.get("reasoning") or {}
+    reasoning: Json = body.get("reasoning") or {}
     if set(reasoning) - {"effort", "summary", "context"}:
         raise _bad("Unknown parameter.", "reasoning", "unknown_parameter")
     if reasoning.get("effort") not in (None, *_EFFORTS):

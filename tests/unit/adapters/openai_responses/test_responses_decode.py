@@ -38,6 +38,7 @@ from modelmux.domain.events import (
     ToolCallStarted,
     Usage,
 )
+from modelmux.domain.json_values import JsonObject
 from modelmux.domain.response import Response, ResponseBuilder
 from tests.support.responses_replay import READING, read_stream, recorded
 
@@ -270,8 +271,8 @@ def test_an_event_out_of_place_breaks_the_protocol(event: dict[str, object]) -> 
 
 
 def test_thoughts_that_are_sealed_alone_are_kept_and_empty_ones_are_none() -> None:
-    sealed = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
-    empty = {"type": "reasoning", "id": "rs_2", "summary": []}
+    empty: JsonObject = {"type": "reasoning", "id": "rs_2", "summary": []}
+    sealed: JsonObject = {**empty, "id": "rs_1", "encrypted_content": "gAAA"}
     (candidate,) = folded(decode_whole(whole(output=[sealed, empty]), reading=READING)).candidates
     proof = Proof(Vendor.OPENAI, "asked-model", "encrypted_content", "gAAA", "rs_1")
     assert candidate.items == (Reasoning("", proof),)
