@@ -239,9 +239,21 @@ def _state_limits(state: StateSettings) -> StateLimits:
 
 
 def _store(settings: Settings, clock: Clock, limits: StateLimits) -> Store:
-    configured = _configured_keys(settings.keys)
     storage = settings.storage
     kept_s = storage.proof_days * 86_400.0
+    store = _main_store(settings, clock, kept_s, limits)
+    if storage.redis_url is None:
+        return store
+    try:
+        from .wiring import redis
+    except ImportError as error:
+        raise _missing_extra("Redis", "redis") from error
+    return redis.build(storage.redis_url, store, clock, kept_s, limits)
+
+
+def _main_store(settings: Settings, clock: Clock, kept_s: float, limits: StateLimits) -> Store:
+    configured = _configured_keys(settings.keys)
+    storage = settings.storage
     if storage.url is None and storage.path in (None, IN_MEMORY):
         from .wiring import memory
 
@@ -256,10 +268,15 @@ def _store(settings: Settings, clock: Clock, limits: StateLimits) -> Store:
 
         database = postgres.database(storage.url)
     except ImportError as error:
-        raise ConfigurationError(
-            "keeping things in Postgres needs asyncpg", hint='pip install "modelmux[postgres]"'
-        ) from error
+        raise _missing_extra("Postgres", "postgres") from error
     return sql.build_on(database, configured, clock, kept_s, limits)
+
+
+def _missing_extra(what: str, extra: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"keeping things in {what} needs the extra {extra}",
+        hint=f'pip install "modelmux[{extra}]"',
+    )
 
 
 def _seal(state: StateSettings, clock: Clock) -> Seal:
