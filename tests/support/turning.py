@@ -128,7 +128,9 @@ class Store(MemoryStateStore):
 
     async def find(self, tenant: str, response_id: str) -> ResponseRecord | None:
         self._called("find")
-        return await super().find(tenant, response_id)
+        found = await super().find(tenant, response_id)
+        await self._passed("find")
+        return found
 
     async def chain(self, tenant: str, response_id: str) -> Sequence[ResponseRecord]:
         self._called("chain")
@@ -139,12 +141,13 @@ class Store(MemoryStateStore):
 
 
 class Log(MemoryEventLog):
-    """Counts its reads; a gate holds `append` after it has done its work."""
+    """Counts its reads; gates hold `append` and `read` after they have done their work."""
 
     def __init__(self, state: MemoryState) -> None:
         super().__init__(state)
         self.reads = 0
         self.gate: asyncio.Event | None = None
+        self.read_gate: asyncio.Event | None = None
 
     async def append(self, tenant: str, response_id: str, events: Sequence[LoggedEvent]) -> bool:
         kept = await super().append(tenant, response_id, events)
@@ -156,7 +159,10 @@ class Log(MemoryEventLog):
         self, tenant: str, response_id: str, after: int, limit: int = 1000
     ) -> Sequence[LoggedEvent]:
         self.reads += 1
-        return await super().read(tenant, response_id, after, limit)
+        events = await super().read(tenant, response_id, after, limit)
+        if self.read_gate is not None:
+            await self.read_gate.wait()
+        return events
 
 
 class PlainWriter(TurnWriter):

@@ -195,6 +195,19 @@ async def test_a_take_that_is_cancelled_leaves_nothing_behind(
     assert await holding.take(KEY) is not None
 
 
+async def test_a_take_that_is_cancelled_frees_nothing_that_another_has_got(
+    holding: Holding, leases: Leases, state: MemoryState
+) -> None:
+    await holding.take(KEY)
+    leases.take_gate = asyncio.Event()
+    taking = asyncio.create_task(holding.take(KEY))
+    await let_run()
+    taking.cancel()
+    await asyncio.wait((taking,))
+    await let_run()
+    assert KEY in state.leases
+
+
 async def test_closing_lets_go_of_everything(
     leases: Leases, state: MemoryState, clock: ManualClock
 ) -> None:

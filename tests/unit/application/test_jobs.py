@@ -273,6 +273,19 @@ async def pass_polls(house: House) -> None:
     await let_run()
 
 
+async def test_words_between_a_look_at_the_log_and_the_end_are_not_missed() -> None:
+    house = House()
+    await begin(house)
+    other = house.beside()
+    gate = other.log.read_gate = asyncio.Event()
+    following = asyncio.create_task(follow(other, 0))
+    await let_run()
+    house.model.say_all()
+    await let_run()
+    gate.set()
+    assert await following == "1:Hello 2:completed done"
+
+
 async def test_live_followers_cost_the_store_nothing() -> None:
     house = House()
     answers = [await begin(house)]
@@ -459,6 +472,20 @@ async def test_an_end_that_comes_first_wins_against_a_cancel() -> None:
     assert await frames(answer) == WHOLE
 
 
+async def test_an_end_between_looking_and_cancelling_wins_as_well() -> None:
+    house = House()
+    await begin(house, streamed=False)
+    other = house.beside()
+    gate = other.store.gates["find"] = asyncio.Event()
+    cancelling = asyncio.create_task(other.jobs.cancel("acme", ID))
+    await let_run()
+    house.model.say_all()
+    await let_run()
+    gate.set()
+    assert await cancelling == await house.record(1)
+    assert await status(house) is Status.COMPLETED
+
+
 async def test_a_cancel_loses_no_number_that_was_logged() -> None:
     house = House()
     answer = await begin(house)
@@ -526,6 +553,17 @@ async def test_what_runs_here_is_left_alone_by_the_reaper() -> None:
     assert await status(house) is Status.IN_PROGRESS
     await house.jobs.aclose()
     await house.holding.aclose()
+
+
+async def test_what_runs_here_ends_by_its_own_hold_and_not_by_the_reaper() -> None:
+    house = House()
+    house.jobs.start()
+    await begin(house)
+    for _ in range(10):  # nobody renews
+        house.clock.advance(2.0)
+        await let_run()
+    assert await status(house) is Status.IN_PROGRESS
+    await house.jobs.aclose()
 
 
 async def test_a_job_whose_lease_is_lost_stops() -> None:
