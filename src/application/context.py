@@ -55,13 +55,8 @@ class ContextLoader:
 
     store: StateStore
 
-    async def content_of(self, request: GenerationRequest) -> Generation:
-        """Return a request's content with all it continues, its instructions among the items."""
-        turn, content = request.turn, request.content.get()
-        return content if turn is None else (await self.compose(turn, content)).content
-
     async def said_in(self, request: GenerationRequest) -> Generation:
-        """Return the same with the instructions apart."""
+        """Return a request's content with all it continues; instructions stay apart from items."""
         turn, content = request.turn, request.content.get()
         if turn is None:
             return content

@@ -311,7 +311,7 @@ def _holder(ids: IdSource) -> str:
 
 
 def _compact(respond: Respond, composing: Composing) -> Compact:
-    return Compact(respond, composing.compose)
+    return Compact(respond, composing.context.said_in)  # it has its own place for instructions
 
 
 def _count_tokens(planner: Planner, composing: Composing) -> CountTokens:

@@ -1,7 +1,6 @@
 """Recording: a turn knows what it continues, and is kept before its end is told."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -639,15 +638,12 @@ async def test_a_failure_that_cannot_be_kept_is_told_as_what_it_is() -> None:
 # For those who only need the context
 
 
-async def test_counting_sees_what_a_model_would_be_sent() -> None:
+async def test_what_is_said_can_be_had_with_the_instructions_apart() -> None:
     house = House()
     await take_turn(house, turn_of(1, user("one")), "1")
     content = Generation((user("two"),), instructions="Be brief.")
-    request = turn_of(2, content=content, previous=response_id(1))
     loader = ContextLoader(house.store)
-    told: Sequence[Item] = (await loader.content_of(request)).items
-    assert told == (
-        Message(Role.DEVELOPER, (Text("Be brief."),)), user("one"), said("1"), user("two"),
-    )  # fmt: skip
-    apart = await loader.said_in(request)
-    assert (apart.items, apart.instructions) == (told[1:], "Be brief.")
+    apart = await loader.said_in(turn_of(2, content=content, previous=response_id(1)))
+    assert apart.items == (user("one"), said("1"), user("two"))
+    assert apart.instructions == "Be brief."
+    assert await loader.said_in(asking(content)) == content
