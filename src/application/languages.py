@@ -18,6 +18,7 @@ def outward(dialect: Dialect, content: Generation, can: Capabilities) -> Dialect
             and bool(content.tools)
             and content.effort is not Effort.NONE
         )
-        if dialect is Dialect.RESPONSES or only_there:
+        alone = Dialect.CHAT_COMPLETIONS not in can.dialects
+        if dialect is Dialect.RESPONSES or only_there or alone:
             return Dialect.RESPONSES
     return Dialect.CHAT_COMPLETIONS if Dialect.CHAT_COMPLETIONS in can.dialects else None

@@ -45,7 +45,9 @@ class VertexCalls:
         self.client = HttpClient(name, settings)
         self.name = name
         self._options = options
-        self._languages = languages(options.anthropic_version, options.anthropic_beta)
+        self._languages = languages(
+            options.anthropic_version, options.anthropic_beta, settings.max_event_bytes
+        )
         self._sign_in = GoogleSignIn(options.sign_in, environment, clock, settings)
         self._locator = Locator(
             options.project,

@@ -20,6 +20,7 @@ class Publisher(StrEnum):
 
     ANTHROPIC = "anthropic"
     GOOGLE = "google"
+    OPENAI = "openai"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ DOORS: Mapping[Publisher, Door] = {
     Publisher.GOOGLE: Door(
         "v1beta1", "generateContent", "streamGenerateContent?alt=sse", "countTokens"
     ),
+    # One address for all of its models, which are named in the body; it counts for nobody.
+    Publisher.OPENAI: Door("v1", "responses", "responses", "responses"),
 }
 # What a bare model name says of its publisher; others are written `publisher/model`.
 PUBLISHERS: tuple[tuple[str, Publisher], ...] = (
@@ -64,7 +67,7 @@ class VertexModel:
 def parse_model(text: str) -> VertexModel | None:
     """Return the model that `text` names; None if it is none we can speak to.
 
-    `claude-…` and `gemini-…` say it themselves; `google/…`, `anthropic/…` and
+    `claude-…` and `gemini-…` say it themselves; `google/…`, `anthropic/…`, `openai/…` and
     `publishers/google/models/…` are taken at their word.
     """
     written_out = _WRITTEN_OUT.fullmatch(text)
@@ -104,10 +107,11 @@ class Endpoints:
         base = (self.base_url or f"https://{host_of(region)}").rstrip("/")
         if not _VERSION_AT_END.search(base):
             base = f"{base}/{self.api_version or DOORS[publisher].version}"
-        return Url.parse(
-            f"{base}/projects/{quote(self.project, safe=':.-_')}/locations/{region}"
-            f"/publishers/{publisher.value}/models/{quote(name, safe='@.-_~')}:{verb}"
-        )
+        place = f"{base}/projects/{quote(self.project, safe=':.-_')}/locations/{region}"
+        door = f"{place}/publishers/{publisher.value}"
+        if publisher is Publisher.OPENAI:
+            return Url.parse(f"{door}/v1/{verb}")
+        return Url.parse(f"{door}/models/{quote(name, safe='@.-_~')}:{verb}")
 
 
 def host_of(region: str) -> str:

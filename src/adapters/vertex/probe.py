@@ -20,7 +20,7 @@ class VertexProbe(UpstreamProbe):
         first: dict[Publisher, str] = {}
         for name in models:
             model = parse_model(name)
-            if model is not None:
+            if model is not None and calls.model(name)[1].counts:
                 first.setdefault(model.publisher, name)
         self._models = tuple(first.values())
 

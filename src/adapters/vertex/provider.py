@@ -1,4 +1,4 @@
-"""VertexProvider: Claude and Gemini, asked at Google's address with Google's tokens."""
+"""VertexProvider: Claude, Gemini and OpenAI's models, at Google's address with its tokens."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,12 +6,14 @@ from ...application.ports import Answer, Clock, LlmProvider
 from ...domain.capabilities import Capabilities
 from ...domain.errors import UpstreamAuthFailed
 from ...domain.request import GenerationRequest
-from ..transport.answers import open_answer
+from ..openai_responses.relay import ResponsesRelay
+from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall
 from ..transport.settings import TransportSettings
 from .calls import VertexCalls
 from .counter import VertexCounter
 from .endpoints import parse_model
+from .languages import Hearing
 from .locating import Location
 from .options import VertexOptions
 from .probe import VertexProbe
@@ -77,14 +79,14 @@ class VertexProvider(LlmProvider):
         calls = self._calls
         model, language = calls.model(request.model)
         # Said before anybody is asked: what cannot be said costs no call.
-        body, reading = language.say(model.name, request)
+        body, hearing = language.say(model.name, request)
         door = calls.known_door(request.model) or await calls.door(request.model)
         signed = await calls.signed()
         stream = request.stream
         url = door.stream if stream else door.whole
         try:
             call = HttpCall(url, (*door.headers, *signed), body)
-            return await open_answer(calls.client, call, reading, stream=stream)
+            return await self._ask(call, hearing, request)
         except UpstreamAuthFailed as error:
             if error.status != 401:
                 raise
@@ -93,7 +95,16 @@ class VertexProvider(LlmProvider):
             if renewed is None:
                 raise
         call = HttpCall(url, (*door.headers, *renewed), body)
-        return await open_answer(calls.client, call, reading, stream=stream)
+        return await self._ask(call, hearing, request)
+
+    async def _ask(self, call: HttpCall, hearing: Hearing, request: GenerationRequest) -> Answer:
+        client, stream = self._calls.client, request.stream
+        if not isinstance(hearing, ResponsesRelay):
+            return await open_answer(client, call, hearing, stream=stream)
+        request.journal.relayed = True
+        answer = await open_relay(client, call, hearing, stream=stream)
+        request.journal.relayed = not hearing.translated
+        return answer
 
     async def aclose(self) -> None:
         """Close the connections, and end a sign-in that is under way. Idempotent."""

@@ -20,6 +20,7 @@ GEMINI = VertexModel(Publisher.GOOGLE, "gemini-3.6-flash")
         ("google/gemini-3.6-flash", GEMINI),
         ("publishers/google/models/gemini-3.6-flash", GEMINI),
         ("google/gemma-4", VertexModel(Publisher.GOOGLE, "gemma-4")),
+        ("openai/gpt-6", VertexModel(Publisher.OPENAI, "gpt-6")),
     ],
 )
 def test_a_name_tells_its_publisher(name: str, model: VertexModel) -> None:
@@ -69,6 +70,14 @@ def test_gemini_is_called_by_its_own_verbs() -> None:
     assert endpoints.whole(GEMINI, "global").target == f"{model}:generateContent"
     assert endpoints.stream(GEMINI, "global").target == f"{model}:streamGenerateContent?alt=sse"
     assert endpoints.count(GEMINI, "global").target == f"{model}:countTokens"
+
+
+def test_models_of_openai_have_one_address() -> None:
+    endpoints = Endpoints("my-project")
+    model = VertexModel(Publisher.OPENAI, "gpt-6")
+    path = "/v1/projects/my-project/locations/global/publishers/openai/v1/responses"
+    assert endpoints.whole(model, "global").target == path
+    assert endpoints.stream(model, "global").target == path
 
 
 @pytest.mark.parametrize("model", [CLAUDE, GEMINI])
