@@ -74,7 +74,9 @@ def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
         EMBEDDINGS,
         responses,
     )
-    handlers = [GenerationHandler(services, calls, dialect) for dialect in dialects]
+    handlers: list[GenerationHandler[Any]] = [  # Any: as above
+        GenerationHandler(services, calls, dialect) for dialect in dialects
+    ]
     litestar = Litestar(
         route_handlers=[
             *map(_registered, dialects, handlers),

@@ -12,6 +12,7 @@ import yaml
 from modelmux.adapters.openai_compat.presets import PRESETS
 from modelmux.domain.errors import (
     ConfigurationError,
+    Conflict,
     MethodNotAllowed,
     ModelmuxError,
     UpstreamTimeout,
@@ -138,6 +139,8 @@ def _made(kind: type[ModelmuxError]) -> ModelmuxError:
         return kind("message", phase="idle")
     if issubclass(kind, MethodNotAllowed):
         return kind("message", allowed=("GET",))
+    if issubclass(kind, Conflict):
+        return kind("message", reason="conversation_locked")
     return kind("message")
 
 

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from msgspec import Raw
 
 from ...application.paging import PageRequest
 from ...application.ports import Exchange
@@ -31,7 +30,9 @@ _MAX_PAGE = 100
 _MAX_PAIRS = 16
 _MAX_KEY = 64
 _MAX_VALUE = 512
-_METADATA = msgspec.json.Decoder(dict[str, str] | None)
+_METADATA: "msgspec.json.Decoder[dict[str, str] | None]" = msgspec.json.Decoder(
+    dict[str, str] | None
+)
 
 
 def admitted(request: Asking, services: Services) -> Caller:
@@ -159,9 +160,9 @@ async def read_object(request: Asking, services: Services, calls: RunningCalls) 
 
 def metadata_of(members: Members) -> Mapping[str, str]:
     """Return the labels a caller gives; none if they are left out or null."""
-    raw: Raw | None = members.get("metadata")
-    metadata = None if raw is None else decode_member(_METADATA, raw, "metadata")
-    metadata = metadata or {}
+    raw = members.get("metadata")
+    told = None if raw is None else decode_member(_METADATA, raw, "metadata")
+    metadata = told or dict[str, str]()
     if len(metadata) > _MAX_PAIRS:
         raise InvalidRequest(f"'metadata' has at most {_MAX_PAIRS} pairs.", param="metadata")
     for key, value in metadata.items():

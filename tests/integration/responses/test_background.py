@@ -54,11 +54,10 @@ def test_a_stream_that_was_left_is_resumed_without_a_gap(patient: openai.OpenAI)
                 if len(texts) == 4:
                     break
     with patient.responses.retrieve(id_, stream=True, starting_after=numbers[-1]) as events:
-        for event in events:
-            numbers.append(event.sequence_number)
-            if event.type == "response.output_text.delta":
-                texts.append(event.delta)
-    assert event.type == "response.completed"
+        rest = list(events)
+    numbers += [event.sequence_number for event in rest]
+    texts += [event.delta for event in rest if event.type == "response.output_text.delta"]
+    assert rest[-1].type == "response.completed"
     assert numbers == list(range(len(numbers)))
     assert "".join(texts) == f"You said: {WORDS}"
     with patient.responses.retrieve(id_, stream=True) as events:
@@ -92,11 +91,12 @@ def test_a_completed_response_cannot_be_cancelled_any_more(ours: openai.OpenAI) 
 def test_followers_hear_of_a_cancellation(patient: openai.OpenAI) -> None:
     told = patient.responses.create(model="demo", input=WORDS, background=True, stream=True)
     with told as events:
-        for event in events:
-            if event.type == "response.created":
-                patient.responses.cancel(event.response.id)
-    assert event.type == "response.incomplete"
-    assert event.response.status == "cancelled"
+        first = next(iter(events))
+        assert first.type == "response.created"
+        patient.responses.cancel(first.response.id)
+        *_, last = events
+    assert last.type == "response.incomplete"
+    assert last.response.status == "cancelled"
 
 
 def test_a_deleted_job_is_gone(patient: openai.OpenAI) -> None:

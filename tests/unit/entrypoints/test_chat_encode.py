@@ -20,7 +20,8 @@ from modelmux.domain.events import (
 )
 from modelmux.domain.response import ResponseBuilder
 from modelmux.entrypoints.chat_completions.encode import ChunkEncoder, encode_response
-from modelmux.entrypoints.client_dialect import AnswerHead, Envelope
+from modelmux.entrypoints.chat_completions.envelope import ChatEnvelope
+from modelmux.entrypoints.client_dialect import AnswerHead
 
 STARTED = ResponseStarted("up_1", "upstream-model")
 USAGE = Usage(10, 5, cached_tokens=3, cache_write_tokens=2, reasoning_tokens=4)
@@ -32,11 +33,11 @@ def finished(*reasons: FinishReason) -> ResponseFinished:
 
 def stream(*events: StreamEvent, usage: bool = False, old: bool = False) -> list[Any]:
     """Return what an SSE reader sees, each JSON frame decoded."""
-    encoder = ChunkEncoder(AnswerHead("id", 7, Envelope('my "m"', True, usage, old)))
+    encoder = ChunkEncoder(AnswerHead("id", 7, ChatEnvelope('my "m"', True, usage, old)))
     data = b"".join(encoder.encode([event]) for event in events)
-    assert data == ChunkEncoder(AnswerHead("id", 7, Envelope('my "m"', True, usage, old))).encode(
-        events
-    ), "batches of any size must give the same bytes"
+    assert data == ChunkEncoder(
+        AnswerHead("id", 7, ChatEnvelope('my "m"', True, usage, old))
+    ).encode(events), "batches of any size must give the same bytes"
     frames = data.decode().split("\n\n")
     assert frames.pop() == ""
     assert frames[-1] == "data: [DONE]"
@@ -147,7 +148,7 @@ def test_a_reason_newer_than_this_dialect_is_told_as_stop() -> None:
 
 
 def test_relayed_frames_pass_through_and_nothing_is_added() -> None:
-    encoder = ChunkEncoder(AnswerHead("id", 7, Envelope("m", True, True)))
+    encoder = ChunkEncoder(AnswerHead("id", 7, ChatEnvelope("m", True, True)))
     frames = b'data: {"x":1}\n\ndata: [DONE]\n\n'
     assert encoder.encode([STARTED, RelayedBytes(frames), finished()]) == frames
 
@@ -155,7 +156,7 @@ def test_relayed_frames_pass_through_and_nothing_is_added() -> None:
 def whole(*events: StreamEvent, old: bool = False) -> Any:
     builder = ResponseBuilder()
     builder.add(events)
-    head = AnswerHead("id", 7, Envelope("m", old_functions=old))
+    head = AnswerHead("id", 7, ChatEnvelope("m", old_functions=old))
     return json.loads(encode_response(head, builder.build()))
 
 

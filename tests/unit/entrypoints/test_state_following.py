@@ -15,7 +15,7 @@ from modelmux.entrypoints.state.following import Following
 from modelmux.entrypoints.watcher import RunningCalls
 from tests.support.http_server import services_with
 
-END = ResponseFinished(FinishReason.OTHER)
+END = ResponseFinished((FinishReason.OTHER,))
 Batch = Sequence[StreamEvent] | Exception
 
 
