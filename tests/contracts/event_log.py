@@ -51,6 +51,7 @@ class EventLogContract(ABC):
         assert list(await log.read("acme", "resp_1", 6)) == events(7, 9)
         assert list(await log.read("acme", "resp_1", 9)) == []
         assert list(await log.read("acme", "resp_1", 10**12)) == []
+        assert list(await log.read("acme", "resp_1", -5)) == events(0, 9)
 
     async def test_no_more_are_read_than_were_asked_for(self, log: EventLog) -> None:
         assert await log.append("acme", "resp_1", events(0, 1500))

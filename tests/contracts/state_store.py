@@ -11,6 +11,7 @@ from modelmux.adapters.memory.clock import ManualClock
 from modelmux.application.ports import (
     Appended,
     ConversationExport,
+    EventLog,
     LeaseKey,
     LoggedEvent,
     StateStore,
@@ -72,7 +73,7 @@ class StateStoreContract(ABC):
             assert not await store.chain("acme", id_)
             assert not await store.forget("acme", id_)
             assert await store.find_conversation("acme", id_) is None
-            assert await store.items("acme", id_) is None
+            assert await items_of(store, "acme", id_) is None
             assert not await store.append("acme", id_, [kept("msg_1")])
             assert not await store.forget_conversation("acme", id_)
             assert not await store.forget_item("acme", id_, id_)
@@ -86,7 +87,7 @@ class StateStoreContract(ABC):
         await store.add_conversation(conversation("conv_1"), [kept("msg_1")])
         with pytest.raises(StoreError):
             await store.add_conversation(conversation("conv_1"), [])
-        assert await store.items("acme", "conv_1") == [kept("msg_1")]
+        assert await items_of(store, "acme", "conv_1") == [kept("msg_1")]
 
     async def test_two_tenants_may_have_one_id(self, store: StateStore) -> None:
         for tenant in ("acme", "other"):
@@ -115,13 +116,13 @@ class StateStoreContract(ABC):
         assert await store.find_conversation(theirs, "conv_1") is None
         assert await store.relabel_conversation(theirs, "conv_1", {}) is None
         assert not await store.forget_conversation(theirs, "conv_1")
-        assert await store.items(theirs, "conv_1") is None
+        assert await items_of(store, theirs, "conv_1") is None
         assert not await store.append(theirs, "conv_1", [kept("msg_2")])
         assert not await store.forget_item(theirs, "conv_1", "msg_1")
         assert await store.erase(theirs) == 0
         assert [one async for one in store.export(theirs)] == []
         assert not await kit.log.append(theirs, "resp_2", [LoggedEvent(1, b"y")])
-        assert not await kit.log.read(theirs, "resp_2", -1)
+        assert not await events_of(kit.log, theirs, "resp_2", -1)
         await store.add(record("resp_3", tenant=theirs, previous="resp_1"))
         assert not await store.chain(theirs, "resp_3")
         appended = Appended("conv_1", (kept("msg_3"),))
@@ -129,10 +130,10 @@ class StateStoreContract(ABC):
 
         assert await store.find(tenant, "resp_1") == ours
         assert await store.find(tenant, "resp_2") == job
-        assert await store.items(tenant, "conv_1") == [kept("msg_1")]
+        assert await items_of(store, tenant, "conv_1") == [kept("msg_1")]
         found = await store.find_conversation(tenant, "conv_1")
         assert found == conversation("conv_1", tenant=tenant)
-        assert await kit.log.read(tenant, "resp_2", -1) == [LoggedEvent(0, b"x")]
+        assert await events_of(kit.log, tenant, "resp_2", -1) == [LoggedEvent(0, b"x")]
 
     async def test_text_that_is_none_is_kept_or_refused(self, store: StateStore) -> None:
         half = replace(record("resp_1"), input=(said("\ud800"),))
@@ -146,7 +147,7 @@ class StateStoreContract(ABC):
         try:
             await store.append("acme", "conv_1", [kept("msg_1"), kept("msg_2", "\ud800")])
         except StoreError:
-            assert await store.items("acme", "conv_1") == []
+            assert await items_of(store, "acme", "conv_1") == []
 
     async def test_a_thousand_items_are_kept_in_order(self, store: StateStore) -> None:
         long = replace(record("resp_1"), input=tuple(said(f"line {n}") for n in range(1000)))
@@ -154,7 +155,7 @@ class StateStoreContract(ABC):
         assert await store.find("acme", "resp_1") == long
         items = [kept(f"msg_{n}", f"line {n}") for n in range(1000)]
         await store.add_conversation(conversation("conv_1"), items)
-        assert await store.items("acme", "conv_1") == items
+        assert await items_of(store, "acme", "conv_1") == items
 
     async def test_a_response_that_is_too_large_is_refused(self, store: StateStore) -> None:
         await store.add(record("resp_1", text="x" * (LIMITS.response_bytes - 2_000)))
@@ -163,7 +164,7 @@ class StateStoreContract(ABC):
         with pytest.raises(InvalidRequest):
             await store.add(large, Appended("conv_1", (kept("msg_1"),)))
         assert await store.find("acme", "resp_2") is None
-        assert await store.items("acme", "conv_1") == []
+        assert await items_of(store, "acme", "conv_1") == []
         await store.add(running("resp_3"))
         with pytest.raises(InvalidRequest):
             await store.settle(replace(large, id="resp_3"))
@@ -314,7 +315,7 @@ class StateStoreContract(ABC):
         appended = [Appended("conv_1", (kept(f"msg_{n}a"), kept(f"msg_{n}b"))) for n in range(16)]
         won = await asyncio.gather(*(store.settle(record("resp_1"), one) for one in appended))
         assert won.count(True) == 1
-        assert await store.items("acme", "conv_1") == list(appended[won.index(True)].items)
+        assert await items_of(store, "acme", "conv_1") == list(appended[won.index(True)].items)
 
     # Forgetting
 
@@ -325,11 +326,11 @@ class StateStoreContract(ABC):
         gone = await asyncio.gather(*(store.forget("acme", "resp_1") for _ in range(8)))
         assert gone.count(True) == 1
         assert await store.find("acme", "resp_1") is None
-        assert not await kit.log.read("acme", "resp_1", -1)
+        assert not await events_of(kit.log, "acme", "resp_1", -1)
         assert not await kit.log.append("acme", "resp_1", [LoggedEvent(1, b"y")])
         await store.add(running("resp_1"))  # nothing of the first is left behind
         assert await kit.log.append("acme", "resp_1", [LoggedEvent(0, b"z")])
-        assert await kit.log.read("acme", "resp_1", -1) == [LoggedEvent(0, b"z")]
+        assert await events_of(kit.log, "acme", "resp_1", -1) == [LoggedEvent(0, b"z")]
 
     async def test_what_is_over_its_time_is_not_there_to_forget(
         self, store: StateStore, clock: ManualClock
@@ -376,11 +377,11 @@ class StateStoreContract(ABC):
         items = [KeptItem(f"item_{n}", one) for n, one in enumerate(everything().input)]
         await store.add_conversation(whole, items)
         assert await store.find_conversation("acme", "conv_1") == whole
-        assert await store.items("acme", "conv_1") == items
+        assert await items_of(store, "acme", "conv_1") == items
 
     async def test_a_conversation_may_be_empty(self, store: StateStore) -> None:
         await store.add_conversation(Conversation("acme", "conv_1", 1.0, {}), [])
-        assert await store.items("acme", "conv_1") == []
+        assert await items_of(store, "acme", "conv_1") == []
         assert await store.find_conversation("acme", "conv_1") == Conversation(
             "acme", "conv_1", 1.0, {}
         )
@@ -390,14 +391,14 @@ class StateStoreContract(ABC):
         changed = replace(conversation("conv_1"), metadata={"a": "b"})
         assert await store.relabel_conversation("acme", "conv_1", {"a": "b"}) == changed
         assert await store.find_conversation("acme", "conv_1") == changed
-        assert await store.items("acme", "conv_1") == [kept("msg_1")]
+        assert await items_of(store, "acme", "conv_1") == [kept("msg_1")]
 
     async def test_items_are_added_at_the_end(self, store: StateStore) -> None:
         await store.add_conversation(conversation("conv_1"), [kept("z")])
         assert await store.append("acme", "conv_1", [kept("y"), kept("x")])
         assert await store.append("acme", "conv_1", [])
         assert await store.append("acme", "conv_1", [kept("a")])
-        assert await store.items("acme", "conv_1") == [kept(id_) for id_ in "zyxa"]
+        assert await items_of(store, "acme", "conv_1") == [kept(id_) for id_ in "zyxa"]
 
     async def test_an_id_is_in_a_conversation_once(self, store: StateStore) -> None:
         await store.add_conversation(conversation("conv_1"), [kept("a")])
@@ -408,7 +409,7 @@ class StateStoreContract(ABC):
         with pytest.raises(InvalidRequest):
             await store.add(record("resp_1"), Appended("conv_1", (kept("b"), kept("a"))))
         assert await store.find("acme", "resp_1") is None
-        assert await store.items("acme", "conv_1") == [kept("a")]
+        assert await items_of(store, "acme", "conv_1") == [kept("a")]
         with pytest.raises(InvalidRequest):
             await store.add_conversation(conversation("conv_3"), [kept("a"), kept("a")])
         assert await store.find_conversation("acme", "conv_3") is None
@@ -429,17 +430,17 @@ class StateStoreContract(ABC):
             await store.add(record("resp_1"), Appended("conv_1", (kept("a"), kept("b"))))
         assert await store.find("acme", "resp_1") is None
         assert await store.append("acme", "conv_1", full[-1:])
-        assert await store.items("acme", "conv_1") == full
+        assert await items_of(store, "acme", "conv_1") == full
         assert await store.forget_item("acme", "conv_1", "msg_5")
         assert await store.append("acme", "conv_1", [kept("new")])
 
     async def test_a_response_and_its_items_come_in_one_step(self, store: StateStore) -> None:
         await store.add_conversation(conversation("conv_1"), [kept("a")])
         await store.add(record("resp_1"), Appended("conv_1", (kept("b"), kept("c"))))
-        assert await store.items("acme", "conv_1") == [kept("a"), kept("b"), kept("c")]
+        assert await items_of(store, "acme", "conv_1") == [kept("a"), kept("b"), kept("c")]
         with pytest.raises(StoreError):  # the id is taken
             await store.add(record("resp_1"), Appended("conv_1", (kept("d"),)))
-        assert await store.items("acme", "conv_1") == [kept("a"), kept("b"), kept("c")]
+        assert await items_of(store, "acme", "conv_1") == [kept("a"), kept("b"), kept("c")]
 
     async def test_a_response_is_kept_though_its_conversation_is_gone(
         self, store: StateStore
@@ -449,13 +450,13 @@ class StateStoreContract(ABC):
         assert await store.find("acme", "resp_1") == record("resp_1")
         await store.add(running("resp_2"))
         assert await store.settle(record("resp_2"), appended)
-        assert await store.items("acme", "conv_1") is None
+        assert await items_of(store, "acme", "conv_1") is None
 
     async def test_many_append_at_once_and_each_stays_together(self, store: StateStore) -> None:
         await store.add_conversation(conversation("conv_1"), [])
         pairs = [[kept(f"{n}a"), kept(f"{n}b")] for n in range(50)]
         await asyncio.gather(*(store.append("acme", "conv_1", pair) for pair in pairs))
-        items = await store.items("acme", "conv_1")
+        items = await items_of(store, "acme", "conv_1")
         assert items is not None
         assert sorted(items, key=lambda one: one.id) == sorted(
             [one for pair in pairs for one in pair], key=lambda one: one.id
@@ -471,7 +472,7 @@ class StateStoreContract(ABC):
         gone = await asyncio.gather(*(store.forget_item("acme", "conv_1", "b") for _ in range(8)))
         assert gone.count(True) == 1
         assert await store.append("acme", "conv_1", [kept("b", "new")])
-        assert await store.items("acme", "conv_1") == [kept("a"), kept("c"), kept("b", "new")]
+        assert await items_of(store, "acme", "conv_1") == [kept("a"), kept("c"), kept("b", "new")]
 
     async def test_a_conversation_is_forgotten_once_with_its_items(self, store: StateStore) -> None:
         await store.add_conversation(conversation("conv_1"), [kept("a")])
@@ -479,10 +480,10 @@ class StateStoreContract(ABC):
             *(store.forget_conversation("acme", "conv_1") for _ in range(8))
         )
         assert gone.count(True) == 1
-        assert await store.items("acme", "conv_1") is None
+        assert await items_of(store, "acme", "conv_1") is None
         assert not await store.append("acme", "conv_1", [kept("b")])
         await store.add_conversation(conversation("conv_1"), [])
-        assert await store.items("acme", "conv_1") == []
+        assert await items_of(store, "acme", "conv_1") == []
 
     async def test_a_conversation_outlives_its_responses(
         self, store: StateStore, clock: ManualClock
@@ -492,7 +493,7 @@ class StateStoreContract(ABC):
         await store.forget("acme", "resp_1")
         clock.advance(LONG_S * 10)
         await store.sweep()
-        assert await store.items("acme", "conv_1") == [kept("a")]
+        assert await items_of(store, "acme", "conv_1") == [kept("a")]
 
     # What goes
 
@@ -511,7 +512,7 @@ class StateStoreContract(ABC):
         assert await store.find("acme", "resp_0") is None
         swept = await store.sweep()
         assert (swept.expired, swept.crowded) == (1, 0)
-        assert not await kit.log.read("acme", "resp_0", -1)
+        assert not await events_of(kit.log, "acme", "resp_0", -1)
         assert await store.find("acme", "resp_1") is not None
         assert await store.find("acme", "resp_job") == running("resp_job")
         swept = await store.sweep()
@@ -590,7 +591,7 @@ class StateStoreContract(ABC):
             one for n in range(5) if (one := await store.find_conversation("acme", f"conv_{n}"))
         ]
         assert [one.id for one in left] == ["conv_0", "conv_1", "conv_4"]
-        assert await store.items("acme", "conv_2") is None
+        assert await items_of(store, "acme", "conv_2") is None
         assert await store.find_conversation("other", "conv_theirs") is not None
 
     async def test_too_many_conversations_of_all_go_and_none_just_written_to(
@@ -603,7 +604,7 @@ class StateStoreContract(ABC):
         await store.append("tenant_0", "conv_0", [kept("a")])
         clock.advance(LIMITS.in_use_s * 0.7)
         assert (await store.sweep()).crowded == 2
-        assert await store.items("tenant_0", "conv_0") == [kept("a")]
+        assert await items_of(store, "tenant_0", "conv_0") == [kept("a")]
 
     async def test_hundreds_go_in_one_sweep(self, kit: StateKit) -> None:
         store = kit.store
@@ -629,13 +630,13 @@ class StateStoreContract(ABC):
         assert [one async for one in store.export("acme")] == []
         assert await store.find("acme", "resp_job") is None
         assert not await store.settle(record("resp_job"))
-        assert not await kit.log.read("acme", "resp_job", -1)
-        assert await store.items("acme", "conv_1") is None
+        assert not await events_of(kit.log, "acme", "resp_job", -1)
+        assert await items_of(store, "acme", "conv_1") is None
         assert len([one async for one in store.export("other")]) == 5
-        assert await kit.log.read("other", "resp_job", -1) == [LoggedEvent(0, b"x")]
+        assert await events_of(kit.log, "other", "resp_job", -1) == [LoggedEvent(0, b"x")]
         assert _ids(await store.abandoned()) == [("other", "resp_job")]
         await store.add_conversation(conversation("conv_1"), [])
-        assert await store.items("acme", "conv_1") == []
+        assert await items_of(store, "acme", "conv_1") == []
 
     async def test_all_of_a_tenant_is_exported_oldest_first(
         self, store: StateStore, clock: ManualClock
@@ -686,3 +687,12 @@ class StateStoreContract(ABC):
 
 def _ids(records: Sequence[ResponseRecord]) -> list[tuple[str, str]]:
     return sorted((one.tenant, one.id) for one in records)
+
+
+async def items_of(store: StateStore, tenant: str, id_: str) -> list[KeptItem] | None:
+    found = await store.items(tenant, id_)
+    return None if found is None else [*found]
+
+
+async def events_of(log: EventLog, tenant: str, id_: str, after: int) -> list[LoggedEvent]:
+    return [*await log.read(tenant, id_, after)]

@@ -117,6 +117,15 @@ class OwnServer:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def pause(self) -> None:
+        """Let it hold its connections and answer nothing, until `resume`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()

@@ -24,4 +24,5 @@ class MemoryEventLog(EventLog):
         self, tenant: str, response_id: str, after: int, limit: int = 1000
     ) -> Sequence[LoggedEvent]:
         held = self._responses.get((tenant, response_id))
-        return [] if held is None else held.events[after + 1 : after + 1 + limit]
+        first = max(after, -1) + 1
+        return [] if held is None else held.events[first : first + limit]

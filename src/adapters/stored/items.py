@@ -149,14 +149,14 @@ def stored_item(item: Item) -> StoredItem:
         case Message():
             return StoredMessage(item.role, _stored_parts(item.parts), item.name, item.phase)
         case Reasoning():
-            return StoredReasoning(item.text, _stored_proof(item.proof))
+            return StoredReasoning(item.text, stored_proof(item.proof))
         case ToolCall():
             return StoredCall(
                 item.id,
                 item.name,
                 item.arguments,
                 item.kind,
-                _stored_proof(item.proof),
+                stored_proof(item.proof),
                 item.namespace,
             )
         case ToolResult():
@@ -179,14 +179,14 @@ def domain_item(item: StoredItem) -> Item:
         case StoredMessage():
             return Message(item.role, _domain_parts(item.parts), item.name, item.phase)
         case StoredReasoning():
-            return Reasoning(item.text, _domain_proof(item.proof))
+            return Reasoning(item.text, domain_proof(item.proof))
         case StoredCall():
             return ToolCall(
                 item.id,
                 item.name,
                 item.arguments,
                 item.kind,
-                _domain_proof(item.proof),
+                domain_proof(item.proof),
                 item.namespace,
             )
         case StoredResult():
@@ -255,13 +255,13 @@ def _domain_part(part: StoredPart) -> Part:
             assert_never(part)
 
 
-def _stored_proof(proof: Proof | None) -> StoredProof | None:
+def stored_proof(proof: Proof | None) -> StoredProof | None:
     if proof is None:
         return None
     return StoredProof(proof.vendor, proof.model, proof.kind, proof.value, proof.item_id)
 
 
-def _domain_proof(stored: StoredProof | None) -> Proof | None:
+def domain_proof(stored: StoredProof | None) -> Proof | None:
     if stored is None:
         return None
     return Proof(stored.vendor, stored.model, stored.kind, stored.value, stored.item_id)

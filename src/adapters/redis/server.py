@@ -1,0 +1,102 @@
+"""One Redis server as the stores see it: scripts that run whole, or StoreError."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, final
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from ...domain.errors import StoreError
+from ...domain.secret import Secret
+
+Argument: TypeAlias = bytes | str | int | float
+
+# Any: what a command returns is the server's choice; each caller knows its own script.
+Reply: TypeAlias = Any
+
+_CONNECT_S = 2.0
+_CONNECTIONS = 64
+
+
+class Script:
+    """A piece of Lua, known to the server by its hash."""
+
+    __slots__ = ("sha", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        # Not for safety: it is how Redis names scripts.
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+@final
+class RedisServer:
+    """A pool of connections, made on need. Whoever makes it closes it.
+
+    All keys begin with `prefix`, so that several gateways may share a server. One server or a
+    primary with replicas, not a cluster: a script touches a tenant's keys and those of all.
+
+    Nothing is sent twice: a write whose answer was lost may have happened, so it fails instead.
+    """
+
+    def __init__(
+        self,
+        url: Secret,
+        prefix: str = "modelmux",
+        *,
+        timeout_s: float = 5.0,
+        connections: int = _CONNECTIONS,
+    ) -> None:
+        self.prefix = f"{prefix}:"
+        # What is ignored: the library leaves untyped what it passes on.
+        self._pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
+            url.reveal(),
+            max_connections=connections,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=_CONNECT_S,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+            # The third protocol brings messages nobody asked for, and with them the client no
+            # longer looks whether a connection still holds an answer that somebody left behind.
+            protocol=2,
+        )
+        self._redis = Redis(connection_pool=self._pool)
+        self._execute: Callable[..., Awaitable[Reply]] = self._redis.execute_command  # pyright: ignore[reportUnknownMemberType]
+
+    async def run(self, script: Script, *arguments: Argument) -> Reply:
+        """Run a script with `prefix` as its first argument.
+
+        Raises:
+            StoreError: the server does not answer in time, or refuses.
+        """
+        values = (0, self.prefix, *arguments)
+        try:
+            return await self._execute("EVALSHA", script.sha, *values)
+        except NoScriptError:  # never seen by this server, or it has restarted
+            return await self.command("EVAL", script.text, *values)
+        except (RedisError, OSError) as error:
+            raise _failed(error) from error
+
+    async def command(self, *words: Argument) -> Reply:
+        """Run one command.
+
+        Raises:
+            StoreError: the server does not answer in time, or refuses.
+        """
+        try:
+            return await self._execute(*words)
+        except (RedisError, OSError) as error:
+            raise _failed(error) from error
+
+    async def aclose(self) -> None:
+        """Close all connections. Idempotent."""
+        await self._redis.aclose()
+        await self._pool.aclose()
+
+
+def _failed(error: Exception) -> StoreError:
+    return StoreError("The store does not answer.", detail=f"{type(error).__name__}: {error}"[:500])
