@@ -25,7 +25,8 @@ class Preset:
     `respell_reasoning`: its `reasoning` is told callers as `reasoning_content`. `relay_chat`
     False translates always, because its answers are not what OpenAI's clients can read.
     `responses` is how it wants Responses said, where its capabilities name that dialect;
-    `responses_optional` says that some of its versions have no such path.
+    `responses_optional` says that some of its versions have no such path; `counts_tokens` that
+    there is a counter behind it.
     """
 
     name: str
@@ -41,5 +42,6 @@ class Preset:
     relay_chat: bool = True
     responses: ResponsesSpelling = RESPONSES
     responses_optional: bool = False
+    counts_tokens: bool = False
     capabilities: Capabilities = BASE
     rules: tuple[CapabilityRule, ...] = ()

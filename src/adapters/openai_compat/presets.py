@@ -40,6 +40,7 @@ OPENAI: Final = Preset(
     key_env="OPENAI_API_KEY",
     renamed={"max_tokens": "max_completion_tokens"},
     respell_reasoning=False,
+    counts_tokens=True,
     capabilities=replace(BASE, dialects=WITH_RESPONSES, max_stop=4),
     rules=RULES,
 )

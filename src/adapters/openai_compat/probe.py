@@ -55,14 +55,20 @@ class OpenAICompatProbe(UpstreamProbe):
         return ProbeReport(True, f"{where} lists {len(models)} models", models)
 
 
-async def fetch(provider: OpenAICompatProvider, url: Url) -> tuple[int, bytes]:
-    """Return status and body of a GET; a status of 404 or 405 is an answer like another.
+async def fetch(
+    provider: OpenAICompatProvider, url: Url, said: bytes | None = None
+) -> tuple[int, bytes]:
+    """Return status and body of a GET, or of a POST of what is `said`.
+
+    A status of 404 or 405 is an answer like another: there is no such path.
 
     Raises:
         ProviderError: no answer, or any other status that is none of success.
     """
     client: HttpClient = provider.client
-    reply = await client.send(HttpCall(url, await provider.headers(), method="GET"))
+    headers = await provider.headers()
+    call = HttpCall(url, headers, method="GET") if said is None else HttpCall(url, headers, said)
+    reply = await client.send(call)
     try:
         body = await reply.read_all(_MAX_LIST_BYTES)
     finally:

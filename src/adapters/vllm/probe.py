@@ -7,7 +7,6 @@ import msgspec
 from ...application.ports import ProbeReport, UpstreamProbe
 from ...domain.errors import ModelmuxError
 from ..openai_compat.probe import fetch
-from ..transport.url import Url
 from .provider import VllmProvider
 
 
@@ -30,9 +29,6 @@ class VllmProbe(UpstreamProbe):
     def __init__(self, provider: VllmProvider, *, timeout_s: float = 10.0) -> None:
         self._provider = provider
         self._timeout_s = timeout_s
-        base = provider.options.base_url
-        # Health and version stand beside the API, not below it.
-        self._root = base.target.partition("?")[0].rstrip("/").removesuffix("/v1")
 
     async def probe(self) -> ProbeReport:
         try:
@@ -46,17 +42,14 @@ class VllmProbe(UpstreamProbe):
             return ProbeReport(False, "what answers there is no vLLM: its models are no list")
 
     async def _ask(self) -> ProbeReport:
-        await fetch(self._provider, self._at("/health"))
-        status, body = await fetch(self._provider, self._at("/version"))
+        await fetch(self._provider, self._provider.beside("/health"))
+        status, body = await fetch(self._provider, self._provider.beside("/version"))
         version = msgspec.json.decode(body, type=_Version).version if status == 200 else "unknown"
         status, body = await fetch(self._provider, self._provider.endpoints.models_url())
         models = msgspec.json.decode(body, type=_Models).data if status == 200 else ()
         served = ", ".join(_describe(model) for model in models) or "no models"
         detail = f"vLLM {version} serves {served}"
         return ProbeReport(True, detail, tuple(model.id for model in models))
-
-    def _at(self, path: str) -> Url:
-        return self._provider.options.base_url.at(f"{self._root}{path}")
 
 
 def _describe(model: _Model) -> str:

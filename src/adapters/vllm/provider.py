@@ -76,3 +76,8 @@ class VllmProvider(OpenAICompatProvider):
                 transport=options.transport,
             )
         )
+
+    def beside(self, path: str) -> Url:
+        """Return the address of what stands beside the API, not below it: health, tokenizer."""
+        base = self.options.base_url
+        return base.at(base.target.partition("?")[0].rstrip("/").removesuffix("/v1") + path)

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from ...adapters.openai_compat.auth import StaticKey
+from ...adapters.openai_compat.counter import ResponsesCounter
 from ...adapters.openai_compat.endpoints import Paths
 from ...adapters.openai_compat.presets import GENERIC, PRESETS
 from ...adapters.openai_compat.probe import OpenAICompatProbe
 from ...adapters.openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
 from ...adapters.transport.url import Url
+from ...adapters.vllm.counter import VllmCounter
 from ...adapters.vllm.probe import VllmProbe
 from ...adapters.vllm.provider import PRESET, VllmOptions, VllmProvider
 from ...application.ports import Credentials
@@ -58,7 +60,13 @@ def build(settings: OpenAiCompatSettings, name: str, environ: Mapping[str, str])
             project=settings.project,
         )
     )
-    return Adapter(llm, llm.capabilities, probe=OpenAICompatProbe(llm), aclose=llm.aclose)
+    return Adapter(
+        llm,
+        llm.capabilities,
+        probe=OpenAICompatProbe(llm),
+        aclose=llm.aclose,
+        counter=ResponsesCounter(llm) if preset.counts_tokens else None,
+    )
 
 
 def build_vllm(settings: VllmSettings, name: str, environ: Mapping[str, str]) -> Adapter:
@@ -72,7 +80,13 @@ def build_vllm(settings: VllmSettings, name: str, environ: Mapping[str, str]) ->
             transport_of(settings, environ),
         )
     )
-    return Adapter(llm, llm.capabilities, probe=VllmProbe(llm), aclose=llm.aclose)
+    return Adapter(
+        llm,
+        llm.capabilities,
+        probe=VllmProbe(llm),
+        aclose=llm.aclose,
+        counter=VllmCounter(llm),
+    )
 
 
 def _key_in_header(key: Secret | None, header: str | None) -> Credentials | None:
