@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from sqlalchemy import ColumnElement, Connection, Executable, Table, create_engine
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import ConfigurationError
@@ -23,7 +23,6 @@ _SESSION = {
     "application_name": "modelmux",
     # The server's own default may lose the last commits with the power.
     "synchronous_commit": "on",
-    "lock_timeout": "5s",
     # A process that was stopped in the middle keeps its rows locked no longer than this.
     "idle_in_transaction_session_timeout": "30s",
 }
@@ -33,12 +32,13 @@ class PostgresDatabase(Database):
     """A database by its URL, `postgresql://user:password@host:port/name`, and a few connections.
 
     What else the URL may say (`sslmode`, socket folders, several hosts) is as libpq has it.
+    `busy_timeout_s` is how long it waits for another process that writes.
 
     Raises:
         ConfigurationError: the URL is none; it is not told, for it holds a password.
     """
 
-    def __init__(self, url: Secret) -> None:
+    def __init__(self, url: Secret, *, busy_timeout_s: float = 5.0) -> None:
         super().__init__(_place(url))
         self._engine = create_engine(
             "postgresql+asyncpg://",
@@ -46,7 +46,10 @@ class PostgresDatabase(Database):
                 "dsn": url.reveal(),
                 "timeout": _CONNECT_TIMEOUT_S,
                 "command_timeout": _COMMAND_TIMEOUT_S,
-                "server_settings": _SESSION,
+                "server_settings": {
+                    **_SESSION,
+                    "lock_timeout": f"{round(busy_timeout_s * 1000)}ms",
+                },
             },
             pool_size=6,
             max_overflow=6,
@@ -63,15 +66,17 @@ class PostgresDatabase(Database):
     async def start(self) -> None:
         try:
             await self._transact(_raise_schema_alone)
-        except (SQLAlchemyError, OSError) as error:
-            raise self._told(error) from error
-        except ValueError as error:
-            # From None: the driver quotes what it could not read, which may be a password.
-            raise ConfigurationError(
-                f"the database URL for {self._where} has an option that cannot be used",
-                hint=f"the driver says {type(error).__name__}; see libpq's connection URIs",
-            ) from None
-        self._commits.start()
+        except (SQLAlchemyError, OSError, ValueError) as error:
+            if not _is_about_url(error):
+                raise self._told(error) from error
+        else:
+            self._commits.start()
+            return
+        # Not from its cause: the driver quotes what it could not read, which may be a password.
+        raise ConfigurationError(
+            f"the database URL for {self._where} has an option that cannot be used",
+            hint="its options, such as sslmode, are those of libpq's connection URIs",
+        )
 
     async def aclose(self) -> None:
         await self._commits.aclose()
@@ -145,6 +150,14 @@ def _place(url: Secret) -> str:
         "the database URL cannot be read",
         hint="write postgresql://user:password@host:5432/name; "
         "in user and password write %40 for @, %2F for /, %3A for :, %23 for #, %3F for ?",
+    )
+
+
+def _is_about_url(error: BaseException) -> bool:
+    """Say whether the driver, before it dialled, could not make sense of what it was given."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, ValueError) or (
+        cause is not None and isinstance(cause.__cause__, ValueError)
     )
 
 

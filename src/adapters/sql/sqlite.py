@@ -30,7 +30,10 @@ class SqliteDatabase(Database):
         self._path = path
         self._busy_timeout_ms = round(busy_timeout_s * 1000)
         self._engine = create_engine(
-            URL.create("sqlite", database=str(path)), creator=self._open, poolclass=NullPool
+            URL.create("sqlite", database=str(path)),
+            creator=self._open,
+            poolclass=NullPool,
+            hide_parameters=True,
         )
         self._readers = ConnectionThreads(self._connect_reader, _READERS, "sqlite-reader")
         self._writer = ConnectionThreads(self._engine.connect, 1, "sqlite-writer")

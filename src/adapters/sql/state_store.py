@@ -58,6 +58,9 @@ class SqlStateStore(StateStore):
             slice_rows=20,
             dependents=[Dependent(schema.conversation_items, "conversation")],
         )
+        self._leases = RowSweep(
+            database, schema.leases, key="subject", age="held_until", slice_rows=500
+        )
         self._sweeper = Sweeper(
             self._sweep_all, clock, "state", every_s=self._limits.every_s, every_rows=20_000
         )
@@ -225,6 +228,8 @@ class SqlStateStore(StateStore):
             limits.conversations,
             schema.conversations.c.written_at <= now - limits.in_use_s,
         )
+        # Of holders that crashed; nobody counts them.
+        await self._leases.delete_up_to(now - limits.in_use_s)
         return Swept(expired, crowded)
 
     async def erase(self, tenant: str) -> int:
