@@ -123,8 +123,8 @@ def _thoughts(body: Json, seed: str) -> Json:
     told = "Let me think about it." if _reasoning(body).get("summary") else ""
     item: Json = {"type": "reasoning", "id": f"rs_{seed}"}
     item["summary"] = [{"type": "summary_text", "text": told}] if told else []
-    if "reasoning.encrypted_content" in (body.get("include") or ()):
-        item["encrypted_content"] = encrypted(body["model"], told or "hidden")
+    # Told unasked since autumn 2026.
+    item["encrypted_content"] = encrypted(body["model"], told or "hidden")
     return item
 
 
