@@ -123,11 +123,10 @@ def _read(body: Json) -> tuple[str, list[str], int]:
         if isinstance(turn["content"], str):
             return turn["content"], results, steps
         texts = [block["text"] for block in turn["content"] if block["type"] == "text"]
-        for block in reversed(turn["content"]):
-            if block["type"] == "tool_result":
-                results.insert(0, _result_text(block))
-        if texts or not results:
-            return " ".join(texts) or "an image", results if not texts else [], steps
+        own = [_result_text(block) for block in turn["content"] if block["type"] == "tool_result"]
+        if texts or not own:  # what was said here came behind this turn's own results
+            return " ".join(texts) or "an image", results, steps
+        results = own + results
     return "", results, steps
 
 

@@ -213,7 +213,7 @@ class FakeOpenAI:
         said = _say(body)
         spelled = "reasoning" if self.flavour in ("vllm", "any") else "reasoning_content"
         if not body.get("stream"):
-            await peer.send(_json(_whole(said, model, spelled, self.flavour)))
+            await peer.send(_json(_whole(body, said, model, spelled, self.flavour)))
             return
         frames = _frames(body, said, model, spelled, self.flavour)
         await peer.send(STREAM_HEAD)
@@ -296,32 +296,33 @@ def _text(content: Any) -> str:  # Any: text, parts or null
     return content or ""
 
 
-def _calls(said: Said, id_start: str) -> list[Json]:
-    return [
-        {
-            "id": f"{id_start}{place}",
-            "type": "function",
-            "function": {"name": name, "arguments": json.dumps(arguments)},
-        }
-        for place, (name, arguments) in enumerate(said.calls)
-    ]
-
-
-def _id_start(said: Said) -> str:
-    """Ids follow from what is said, so that two steps of one turn have ids of their own."""
-    return f"call_{crc32(repr(said.calls).encode()):08x}"
+def _calls(body: Json, said: Said) -> list[Json]:
+    """Return the calls; ids follow from what is said, so that each step of a turn has its own."""
+    id_start = f"call_{crc32(repr(said.calls).encode()):08x}"
+    tools: list[Json] = body.get("tools") or []
+    custom = {tool["custom"]["name"] for tool in tools if tool["type"] == "custom"}
+    calls: list[Json] = []
+    for place, (name, arguments) in enumerate(said.calls):
+        call: Json = {"id": f"{id_start}{place}"}
+        if name in custom:
+            call |= {"type": "custom", "custom": {"name": name, "input": "free text"}}
+        else:
+            function = {"name": name, "arguments": json.dumps(arguments)}
+            call |= {"type": "function", "function": function}
+        calls.append(call)
+    return calls
 
 
 def _reason(said: Said) -> str:
     return "tool_calls" if said.calls else "stop"
 
 
-def _whole(said: Said, model: str, spelled: str, flavour: str) -> Json:
+def _whole(body: Json, said: Said, model: str, spelled: str, flavour: str) -> Json:
     message: Json = {"role": "assistant", "content": said.text or None, "refusal": None}
     if said.thought or (flavour == "deepseek" and said.calls):
         message[spelled] = said.thought or "I need a tool."
     if said.calls:
-        message["tool_calls"] = _calls(said, _id_start(said))
+        message["tool_calls"] = _calls(body, said)
     choice: Json = {"index": 0, "message": message, "finish_reason": _reason(said)}
     choice["logprobs"] = None
     if flavour == "azure":
@@ -335,12 +336,13 @@ def _frames(body: Json, said: Said, model: str, spelled: str, flavour: str) -> l
     deltas: list[Json] = [{"role": "assistant", "content": ""}]
     deltas += [{spelled: piece} for piece in pieces(thought) if piece]
     deltas += [{"content": piece} for piece in pieces(said.text) if piece]
-    for index, call in enumerate(_calls(said, _id_start(said))):
-        arguments = call["function"]["arguments"]
-        opening = {**call, "index": index, "function": {**call["function"], "arguments": ""}}
-        deltas.append({"tool_calls": [opening]})
-        for part in (arguments[:3], arguments[3:]):
-            deltas.append({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
+    for index, call in enumerate(_calls(body, said)):
+        kind: str = call["type"]
+        member = "input" if kind == "custom" else "arguments"
+        text: str = call[kind][member]
+        deltas.append({"tool_calls": [{**call, "index": index, kind: {**call[kind], member: ""}}]})
+        for part in (text[:3], text[3:]):
+            deltas.append({"tool_calls": [{"index": index, kind: {member: part}}]})
     wanted = body.get("stream_options", {}).get("include_usage", False)
     chunks = [_chunk(delta, None, model) for delta in deltas]
     chunks.append(_chunk({}, _reason(said), model))
@@ -425,7 +427,7 @@ async def _cut(peer: RawPeer, received: Received) -> None:
         await peer.send(STREAM_HEAD + chunk(_FIRST))
         await asyncio.sleep(0.05)
     else:
-        await peer.send(_json(_whole(Said("Hello"), "cut", "reasoning", "openai"))[:-20])
+        await peer.send(_json(_whole({}, Said("Hello"), "cut", "reasoning", "openai"))[:-20])
     peer.writer.close()
     await peer.closed()
 

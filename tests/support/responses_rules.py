@@ -14,10 +14,10 @@ __all__ = ["Json", "Refused", "check_responses", "encrypted"]
 
 _KNOWN: Final = frozenset(
     {
-        "include", "input", "instructions", "max_output_tokens", "max_tool_calls", "metadata",
-        "model", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_options",
-        "prompt_cache_retention", "reasoning", "safety_identifier", "service_tier", "store",
-        "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs",
+        "client_metadata", "context_management", "include", "input", "instructions",
+        "max_output_tokens", "max_tool_calls", "metadata", "model", "parallel_tool_calls",
+        "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning",
+        "safety_identifier", "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs",
         "top_p", "truncation", "user",
     }
 )  # fmt: skip
@@ -167,6 +167,8 @@ def _check_input(body: Json, flavour: str) -> None:
     ids: set[str] = set()
     for place, item in enumerate(items):
         where = f"input[{place}]"
+        if not is_object(item):
+            raise _bad("Invalid item.", where, "invalid_type")
         _check_id(item, where, ids)
         kind = item.get("type", "message")
         if kind == "message":
@@ -229,7 +231,8 @@ def _check_proof(body: Json, item: Json, where: str) -> None:
     sealed = item.get("encrypted_content")
     if not sealed:
         raise _bad(f"Item with id '{item.get('id')}' not found: nothing is kept.", where)
-    if not str(item.get("id", "")).startswith("rs_") or not is_list(item.get("summary")):
+    # Thoughts that bring their proof need no id: Codex leaves it out.
+    if not str(item.get("id", "rs_")).startswith("rs_") or not is_list(item.get("summary")):
         raise _bad("An incomplete reasoning item.", where)
     thought = "".join(part["text"] for part in item["summary"]) or "hidden"
     if sealed not in (encrypted(body["model"], thought), encrypted(body["model"], "hidden")):
