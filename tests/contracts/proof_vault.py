@@ -30,6 +30,7 @@ class ProofVaultContract(ABC):
         whole = KeptProof(
             (
                 Reasoning("", Proof(Vendor.ANTHROPIC, "m", "redacted_thinking", "A" * 5000)),
+                Reasoning("", Proof(Vendor.OPENAI, "m", "encrypted_content", "AAA=", "rs_1")),
                 Reasoning("plain thought \U0001f600 \x00 \n"),
             ),
             Proof(Vendor.GOOGLE, "gemini-test", "thought_signature", "c2ln+/="),

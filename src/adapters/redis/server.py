@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
-from ...domain.errors import StoreError
+from ...domain.errors import ConfigurationError, StoreError
 from ...domain.secret import Secret
 
 Argument: TypeAlias = bytes | str | int | float
@@ -40,6 +40,9 @@ class RedisServer:
     primary with replicas, not a cluster: a script touches a tenant's keys and those of all.
 
     Nothing is sent twice: a write whose answer was lost may have happened, so it fails instead.
+
+    Raises:
+        ConfigurationError: `url` is not the address of a Redis server.
     """
 
     def __init__(
@@ -52,18 +55,25 @@ class RedisServer:
     ) -> None:
         self.prefix = f"{prefix}:"
         # What is ignored: the library leaves untyped what it passes on.
-        self._pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url.reveal(),
-            max_connections=connections,
-            timeout=timeout_s,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=_CONNECT_S,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),
-            # The third protocol brings messages nobody asked for, and with them the client no
-            # longer looks whether a connection still holds an answer that somebody left behind.
-            protocol=2,
-        )
+        make: Callable[..., BlockingConnectionPool] = BlockingConnectionPool.from_url  # pyright: ignore[reportUnknownMemberType]
+        try:
+            self._pool = make(
+                url.reveal(),
+                max_connections=connections,
+                timeout=timeout_s,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=_CONNECT_S,
+                socket_keepalive=True,
+                retry=Retry(NoBackoff(), 0),
+                # The third protocol brings messages nobody asked for, and with them the client no
+                # longer looks whether a connection still holds an answer somebody left behind.
+                protocol=2,
+            )
+        except ValueError as error:
+            raise ConfigurationError(
+                "storage.redis_url is not the address of a Redis server",
+                hint='it looks like "redis://redis.example.com:6379/0"',
+            ) from error
         self._redis = Redis(connection_pool=self._pool)
         self._execute: Callable[..., Awaitable[Reply]] = self._redis.execute_command  # pyright: ignore[reportUnknownMemberType]
 

@@ -17,6 +17,7 @@ class StoredProof(msgspec.Struct, frozen=True, array_like=True):
     model: str
     kind: str
     value: str
+    item_id: str | None = None
 
 
 class StoredThought(msgspec.Struct, frozen=True, array_like=True):
@@ -110,10 +111,10 @@ def held_key(row: Row[str, str, str, bytes, float, float | None]) -> HeldKey:
 def _stored(proof: Proof | None) -> StoredProof | None:
     if proof is None:
         return None
-    return StoredProof(proof.vendor.value, proof.model, proof.kind, proof.value)
+    return StoredProof(proof.vendor.value, proof.model, proof.kind, proof.value, proof.item_id)
 
 
 def _proof(stored: StoredProof | None) -> Proof | None:
     if stored is None:
         return None
-    return Proof(Vendor(stored.vendor), stored.model, stored.kind, stored.value)
+    return Proof(Vendor(stored.vendor), stored.model, stored.kind, stored.value, stored.item_id)

@@ -7,8 +7,7 @@ import pytest
 from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.redis.proof_vault import RedisProofLimits, RedisProofVault
 from modelmux.adapters.redis.server import RedisServer
-from modelmux.application.ports import KeptProof, ProofKey, ProofVault
-from modelmux.domain.conversation import Proof, Reasoning, Vendor
+from modelmux.application.ports import ProofKey, ProofVault
 from modelmux.domain.errors import StoreError
 from tests.contracts.proof_vault import ProofVaultContract, kept, key
 
@@ -21,14 +20,6 @@ class TestRedisProofVault(ProofVaultContract):
 
 async def names(vault: ProofVault, *keys: ProofKey) -> list[str]:
     return [found.call_id for found in await vault.find(keys)]
-
-
-async def test_the_vendors_own_id_of_an_item_is_kept(server: RedisServer) -> None:
-    vault = RedisProofVault(server, ManualClock())
-    proof = Proof(Vendor.OPENAI, "gpt", "encrypted_content", "AAA=", "rs_1")
-    whole = KeptProof((Reasoning("", proof),), proof)
-    await vault.keep({key("call_1"): whole})
-    assert await vault.find([key("call_1")]) == {key("call_1"): whole}
 
 
 async def test_proofs_are_gone_after_their_time(server: RedisServer) -> None:
