@@ -75,22 +75,25 @@ def test_a_conversation_of_two_calls_comes_to_its_end(gateway: Gateway, stream: 
         (call,) = message.tool_calls
         assert call.type == "function"
         assert json.loads(call.function.arguments) == {"city": f"value {step}"}
-        messages += [
-            {
-                "role": "assistant",
-                "tool_calls": [
-                    {
-                        "id": call.id,
-                        "type": "function",
-                        "function": {
-                            "name": call.function.name,
-                            "arguments": call.function.arguments,
-                        },
-                    }
-                ],
-            },
-            {"role": "tool", "tool_call_id": call.id, "content": f"result {step}"},
-        ]
+        said: ChatCompletionMessageParam = {
+            "role": "assistant",
+            "tool_calls": [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {
+                        "name": call.function.name,
+                        "arguments": call.function.arguments,
+                    },
+                }
+            ],
+        }
+        result: ChatCompletionMessageParam = {
+            "role": "tool",
+            "tool_call_id": call.id,
+            "content": f"result {step}",
+        }
+        messages += [said, result]
     answer = _ask(gateway, messages, stream=stream)
     assert answer.content == "The tools said: result 0; result 1"
     # The fake refuses a call of the running turn that comes back without its thoughts.
@@ -164,8 +167,8 @@ def _respond(
     stream: bool,
     **more: Any,
 ) -> Response:
-    if not stream:
-        whole: Response = gateway.client.responses.create(model=MODEL, input=said, **more)
-        return whole
-    with gateway.client.responses.stream(model=MODEL, input=said, **more) as events:
-        return events.get_final_response()
+    if stream:
+        with gateway.client.responses.stream(model=MODEL, input=said, **more) as events:
+            return events.get_final_response()
+    body = {"model": MODEL, "input": said, **more}
+    return gateway.client.post("/responses", cast_to=Response, body=body)
