@@ -54,10 +54,9 @@ class RedisServer:
         connections: int = _CONNECTIONS,
     ) -> None:
         self.prefix = f"{prefix}:"
-        # What is ignored: the library leaves untyped what it passes on.
-        make: Callable[..., BlockingConnectionPool] = BlockingConnectionPool.from_url  # pyright: ignore[reportUnknownMemberType]
         try:
-            self._pool = make(
+            # The library leaves untyped what it passes on.
+            self._pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
                 url.reveal(),
                 max_connections=connections,
                 timeout=timeout_s,
@@ -75,6 +74,7 @@ class RedisServer:
                 hint='it looks like "redis://redis.example.com:6379/0"',
             ) from error
         self._redis = Redis(connection_pool=self._pool)
+        # The library gives this method no types.
         self._execute: Callable[..., Awaitable[Reply]] = self._redis.execute_command  # pyright: ignore[reportUnknownMemberType]
 
     async def run(self, script: Script, *arguments: Argument) -> Reply:
