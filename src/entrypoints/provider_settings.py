@@ -51,6 +51,7 @@ class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
     completions: str = "/completions"
     embeddings: str = "/embeddings"
     models: str = "/models"
+    responses: str = "/responses"
 
 
 class OpenAiCompatSettings(NetworkSection, frozen=True, tag="openai_compat"):
