@@ -6,7 +6,6 @@ pays for those they do not use: this is the one module where imports stand insid
 """
 
 import random
-import sys
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,11 +13,8 @@ from typing import assert_never
 
 from dependency_injector import containers, providers
 
-from .. import __version__
 from ..adapters.observability.line_writer import LineWriter
-from ..adapters.observability.metrics import PrometheusObserver
-from ..adapters.observability.observer_group import ObserverGroup
-from ..adapters.observability.request_log import RequestLog
+from ..adapters.sealing.keys import SealKeys
 from ..adapters.system.clock import SystemClock
 from ..adapters.system.ids import RandomIds
 from ..adapters.transport.media import PublicMediaFetcher
@@ -38,9 +34,8 @@ from ..application.filters.retrying import Retrying, RetryPolicy
 from ..application.filters.truncating import Truncating
 from ..application.holding import Holding
 from ..application.jobs import Jobs
-from ..application.keys import HeldKey, configured_key
 from ..application.list_models import ListModels
-from ..application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
+from ..application.planning import Planner, ProviderEntry
 from ..application.ports import (
     Clock,
     Credentials,
@@ -49,6 +44,7 @@ from ..application.ports import (
     MediaFetcher,
     Observer,
     ProofVault,
+    Sealer,
     StateLimits,
 )
 from ..application.recall import Recall
@@ -57,8 +53,6 @@ from ..application.store_guard import StoreGuard
 from ..application.sweeping import Sweeping
 from ..domain.capabilities import Capabilities, CapabilityRule, resolve
 from ..domain.errors import ConfigurationError
-from ..domain.redaction import redact
-from ..domain.secret import Secret
 from .loopback import is_loopback
 from .provider_settings import (
     AzureSettings,
@@ -69,17 +63,15 @@ from .provider_settings import (
     VllmSettings,
 )
 from .responses.turn_wire import ResponsesWire
-from .services import BodyLog, HttpLimits, Services, StateServices
+from .services import BodyLog, Services, StateServices
 from .settings import (
     IN_MEMORY,
-    KeySettings,
-    LogSettings,
     MediaSettings,
-    ServerSettings,
     Settings,
     StateSettings,
 )
 from .settings_file import Loaded
+from .wiring import observing, values
 from .wiring.parts import Adapter, Closing, Seal, Store
 
 
@@ -203,41 +195,6 @@ def _entries(
     return tuple(entries)
 
 
-def _planner(settings: Settings, entries: tuple[ProviderEntry, ...]) -> Planner:
-    routes = [
-        RouteSpec(
-            route.model,
-            tuple(
-                TargetSpec(target.provider, target.model, target.capabilities)
-                for target in route.targets
-            ),
-            route.aliases,
-            route.policy,
-        )
-        for route in settings.routes
-    ]
-    return Planner(entries, routes, settings.routing.policy)
-
-
-def _configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:
-    return tuple(
-        configured_key(key.key or Secret(key.hash or ""), name=key.name, tenant=key.tenant)
-        for key in keys
-    )
-
-
-def _state_limits(state: StateSettings) -> StateLimits:
-    return StateLimits(
-        ttl_s=state.days * 86_400.0,
-        response_bytes=state.max_response_bytes,
-        tenant_responses=state.max_responses_per_tenant,
-        responses=state.max_responses,
-        tenant_conversations=state.max_conversations_per_tenant,
-        conversations=state.max_conversations,
-        conversation_items=state.max_conversation_items,
-    )
-
-
 def _store(settings: Settings, clock: Clock, limits: StateLimits) -> Store:
     storage = settings.storage
     kept_s = storage.proof_days * 86_400.0
@@ -252,7 +209,7 @@ def _store(settings: Settings, clock: Clock, limits: StateLimits) -> Store:
 
 
 def _main_store(settings: Settings, clock: Clock, kept_s: float, limits: StateLimits) -> Store:
-    configured = _configured_keys(settings.keys)
+    configured = values.configured_keys(settings.keys)
     storage = settings.storage
     if storage.url is None and storage.path in (None, IN_MEMORY):
         from .wiring import memory
@@ -282,8 +239,13 @@ def _missing_extra(what: str, extra: str) -> ConfigurationError:
 def _seal(state: StateSettings, clock: Clock) -> Seal:
     from .wiring import sealing
 
+    def make(keys: SealKeys) -> Sealer:
+        from .wiring import cipher
+
+        return cipher.sealer(keys)
+
     file = None if state.seal_file is None else Path(state.seal_file).expanduser()
-    return sealing.build(file, state.seal_keys, clock)
+    return sealing.build(file, state.seal_keys, clock, make)
 
 
 def rotate_seal_key(loaded: Loaded) -> tuple[str, Path]:
@@ -327,34 +289,6 @@ def _fetcher(media: MediaSettings) -> PublicMediaFetcher:
     )
 
 
-def _metrics(clock: Clock) -> PrometheusObserver:
-    began = clock.monotonic()
-    return PrometheusObserver(__version__, lambda: clock.monotonic() - began)
-
-
-def _observer(
-    log: LogSettings, metrics: PrometheusObserver, writer: LineWriter, clock: Clock, tells: bool
-) -> Observer:
-    if not tells:
-        return metrics
-    pretty = log.format == "pretty" or (log.format == "auto" and sys.stderr.isatty())
-    request_log = RequestLog(writer.write, redact, clock.now, pretty=pretty, level=log.level)
-    return ObserverGroup((metrics, request_log))
-
-
-def _limits(server: ServerSettings) -> HttpLimits:
-    return HttpLimits(
-        max_body_bytes=server.max_body_bytes,
-        body_timeout_s=server.body_timeout_s,
-        max_header_bytes=server.max_header_bytes,
-        header_timeout_s=server.header_timeout_s,
-        keep_alive_s=server.keep_alive_s,
-        stream_keepalive_s=server.stream_keepalive_s,
-        drain_grace_s=server.drain_grace_s,
-        write_timeout_s=server.write_timeout_s,
-    )
-
-
 class Container(containers.DeclarativeContainer):
     """Every object of a process, each made on first need. `tells`: requests are logged."""
 
@@ -365,9 +299,11 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     ids = providers.Singleton(RandomIds)
     log_writer = providers.Singleton(LineWriter)
-    metrics = providers.Singleton(_metrics, clock)
-    observer = providers.Singleton(_observer, settings.log, metrics, log_writer, clock, tells)
-    state_limits = providers.Singleton(_state_limits, settings.state)
+    metrics = providers.Singleton(observing.metrics, clock)
+    observer = providers.Singleton(
+        observing.observer, settings.log, metrics, log_writer, clock, tells
+    )
+    state_limits = providers.Singleton(values.state_limits, settings.state)
     store = providers.Singleton(_store, settings, clock, state_limits)
     seal = providers.Singleton(_seal, settings.state, clock)
     fetcher = providers.Singleton(_fetcher, settings.media)
@@ -375,7 +311,7 @@ class Container(containers.DeclarativeContainer):
     entries = providers.Singleton(
         _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher
     )
-    planner = providers.Singleton(_planner, settings, entries)
+    planner = providers.Singleton(values.planner, settings, entries)
     respond = providers.Singleton(Respond, planner)
     turns = store.provided.turns
     turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)
@@ -399,7 +335,7 @@ class Container(containers.DeclarativeContainer):
     )  # fmt: skip
     list_models = providers.Singleton(ListModels, planner)
     check_health = providers.Singleton(CheckHealth, planner, clock)
-    limits = providers.Singleton(_limits, settings.server)
+    limits = providers.Singleton(values.http_limits, settings.server)
 
 
 def services(container: Container, *, has_keys: bool, body_log: BodyLog | None = None) -> Services:

@@ -45,6 +45,7 @@ _GREETING = Greeting(
     VERSION,
     {
         "chat": "/v1/chat/completions",
+        "responses": "/v1/responses",
         "models": "/v1/models",
         "health": "/health",
         "metrics": "/metrics",

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 KEY_BYTES = 32
 ID_BYTES = 4
 
@@ -34,10 +32,6 @@ class SealKey:
     @cached_property
     def nonce_secret(self) -> bytes:
         return hashlib.sha256(b"modelmux seal nonce\0" + self.secret).digest()
-
-    @cached_property
-    def cipher(self) -> AESGCM:
-        return AESGCM(self.secret)
 
     def __repr__(self) -> str:
         return f"SealKey({self.id.hex()})"

@@ -9,10 +9,11 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ...application.ports import SEAL_MARK, Sealer
 from ...domain.errors import InvalidRequest
-from .keys import ID_BYTES, SealKeys
+from .keys import ID_BYTES, SealKey, SealKeys
 
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -23,13 +24,14 @@ class AesSealer(Sealer):
 
     def __init__(self, keys: SealKeys) -> None:
         self._keys = keys
+        self._ciphers: dict[bytes, AESGCM] = {}
 
     def seal(self, tenant: str, purpose: str, content: bytes) -> str:
         key = self._keys.newest()
         bound = _bound(tenant, purpose)
         # Made of all that is sealed: no nonce meets two contents, and a view repeats its bytes.
         nonce = hmac.digest(key.nonce_secret, bound + content, "sha256")[:_NONCE_BYTES]
-        sealed = key.cipher.encrypt(nonce, content, bound)
+        sealed = self._cipher(key).encrypt(nonce, content, bound)
         return SEAL_MARK + _encode(key.id + nonce + sealed)
 
     def open(self, tenant: str, purpose: str, sealed: str) -> bytes:
@@ -39,11 +41,18 @@ class AesSealer(Sealer):
             raise _not_ours()
         nonce = envelope[ID_BYTES : ID_BYTES + _NONCE_BYTES]
         try:
-            return key.cipher.decrypt(
+            return self._cipher(key).decrypt(
                 nonce, envelope[ID_BYTES + _NONCE_BYTES :], _bound(tenant, purpose)
             )
         except InvalidTag:
             raise _not_ours() from None
+
+    def _cipher(self, key: SealKey) -> AESGCM:
+        """Return the cipher of one of the few keys there are."""
+        cipher = self._ciphers.get(key.secret)
+        if cipher is None:
+            cipher = self._ciphers[key.secret] = AESGCM(key.secret)
+        return cipher
 
 
 def _bound(tenant: str, purpose: str) -> bytes:

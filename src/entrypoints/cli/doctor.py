@@ -130,10 +130,14 @@ async def _services(loaded: Loaded, container: Container, offline: bool) -> list
 
 
 async def _store(container: Container) -> Finding:
-    path = container.loaded().settings.storage.path
+    storage = container.loaded().settings.storage
+    place = storage.path or "Postgres"
+    if storage.redis_url is not None:
+        place += " and Redis"
     try:
         async with open_store(container) as store:
+            await store.turns.state.ping()
             made = [key for key in await store.registry.list() if key.revoked_at is None]
     except ModelmuxError as error:
         return Finding("store", "FAIL", error.message)
-    return Finding("store", "ok", f"{path}, {len(made)} keys made")
+    return Finding("store", "ok", f"{place}, {len(made)} keys made")

@@ -1,6 +1,6 @@
 """Kept turns as the Responses API shows them: the response object, and its last event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -48,8 +48,9 @@ class ResponsesWire(TurnWire):
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
-    def body(self, record: ResponseRecord) -> bytes:
-        settings = _Settings(record.settings)
+    def body(self, record: ResponseRecord, include: Collection[str] = ()) -> bytes:
+        """Return the response; `include` is told beside what its request asked to include."""
+        settings = _Settings(record.settings, include)
         items = self._items(record, settings)
         logprobs = record.logprobs if settings.logprobs else ()
         shares = part_logprobs(record.output, logprobs)
@@ -103,12 +104,12 @@ class _Settings:
 
     __slots__ = ("logprobs", "repeated", "sealed")
 
-    def __init__(self, settings: bytes) -> None:
+    def __init__(self, settings: bytes, more: Collection[str] = ()) -> None:
         members = _MEMBERS.decode(settings)
         wishes = members.pop(_INCLUDE, None)
-        include = None if wishes is None else _WISHES.decode(wishes)
-        self.sealed = include is not None and _SEALED in include
-        self.logprobs = include is not None and _LOGPROBS in include
+        include = (None if wishes is None else _WISHES.decode(wishes)) or ()
+        self.sealed = _SEALED in include or _SEALED in more
+        self.logprobs = _LOGPROBS in include or _LOGPROBS in more
         self.repeated = b"," + _encode(members)[1:] if members else b"}"
 
 

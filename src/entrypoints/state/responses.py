@@ -32,7 +32,8 @@ def response_routes(services: Services, calls: RunningCalls) -> list[HTTPRouteHa
         query = query_of(request)
         if not query or not flag(query, "stream"):
             record = await state.recall.find(tenant, id_)
-            whole: ASGIApp = _plain(_Whole(state.wire.body(record)))
+            body = state.wire.body(record, query.get("include", ()))
+            whole: ASGIApp = _plain(_Whole(body))
             return whole
         # What is asked for is the event after N: from the start the first, which is 0.
         after = whole_number(query, "starting_after", _FROM_THE_START, 0, _MAX_NUMBER)

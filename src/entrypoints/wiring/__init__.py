@@ -1,4 +1,5 @@
-"""The parts of the container that name adapters, one a module; imported by `container.py` alone.
+"""The parts of the container, one a module; imported by `container.py` alone.
 
-A module is imported when the configuration names its adapters, so that nobody pays for the others.
+A module that names adapters of somebody's choice is imported when the configuration names them, so
+that nobody pays for the others.
 """

@@ -7,7 +7,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from tests.support.families import Family
+from tests.support.families import Family, House
 from tests.support.responses_asking import TOOLS, calls_of, lawful, results_for, sent_back
 from tests.support.sdk_asking import ONE_CALL, TWO_CALLS
 
@@ -143,3 +143,17 @@ def test_no_id_of_ours_goes_upstream(sdk: openai.OpenAI, family: Family) -> None
     assert "mmx" not in asked
     assert "previous_response_id" not in asked
     assert "conversation" not in family.asked()
+
+
+def test_thoughts_of_a_kept_response_are_sealed_for_who_asks_for_them(
+    sdk: openai.OpenAI, every_house: House
+) -> None:
+    model = every_house.families["claude"].model
+    told = sdk.responses.create(model=model, input="think well", reasoning={"effort": "high"})
+    thoughts = [item for item in told.output if item.type == "reasoning"]
+    assert thoughts
+    assert all(item.encrypted_content is None for item in thoughts)
+    again = sdk.responses.retrieve(told.id, include=["reasoning.encrypted_content"])
+    sealed = [item.encrypted_content for item in again.output if item.type == "reasoning"]
+    assert all(text is not None and text.startswith("mmx1.") for text in sealed)
+    assert len(sealed) == len(thoughts)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelmux.adapters.memory.clock import ManualClock
+from modelmux.adapters.sealing.first_use import FirstUseSealer
 from modelmux.adapters.sealing.key_file import FileKeys, read_keys, rotate
 from modelmux.adapters.sealing.keys import HeldKeys, SealKey
 from modelmux.adapters.sealing.sealer import AesSealer
@@ -31,6 +32,25 @@ class TestHeldKeys(SealerContract):
     def test_a_key_does_not_show_its_secret(self) -> None:
         key = SealKey.of_text("secret")
         assert repr(key) == f"SealKey({key.id.hex()})"
+
+
+class TestFirstUse(SealerContract):
+    @pytest.fixture
+    def sealer(self) -> Sealer:
+        return FirstUseSealer(lambda: AesSealer(HeldKeys([SealKey.of_text("a text")])))
+
+    def test_it_is_made_once_and_not_before(self) -> None:
+        made: list[Sealer] = []
+
+        def make() -> Sealer:
+            made.append(AesSealer(HeldKeys([SealKey.of_text("a text")])))
+            return made[-1]
+
+        sealer = FirstUseSealer(make)
+        assert made == []
+        sealed = sealer.seal("acme", "reasoning", b"thought")
+        assert sealer.open("acme", "reasoning", sealed) == b"thought"
+        assert len(made) == 1
 
 
 class TestFileKeys(SealerContract):

@@ -1,0 +1,56 @@
+"""From the settings to the values that the layers below are given."""
+
+from ...application.keys import HeldKey, configured_key
+from ...application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
+from ...application.ports import StateLimits
+from ...domain.secret import Secret
+from ..services import HttpLimits
+from ..settings import KeySettings, ServerSettings, Settings, StateSettings
+
+
+def planner(settings: Settings, entries: tuple[ProviderEntry, ...]) -> Planner:
+    routes = [
+        RouteSpec(
+            route.model,
+            tuple(
+                TargetSpec(target.provider, target.model, target.capabilities)
+                for target in route.targets
+            ),
+            route.aliases,
+            route.policy,
+        )
+        for route in settings.routes
+    ]
+    return Planner(entries, routes, settings.routing.policy)
+
+
+def configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:
+    return tuple(
+        configured_key(key.key or Secret(key.hash or ""), name=key.name, tenant=key.tenant)
+        for key in keys
+    )
+
+
+def state_limits(state: StateSettings) -> StateLimits:
+    return StateLimits(
+        ttl_s=state.days * 86_400.0,
+        response_bytes=state.max_response_bytes,
+        tenant_responses=state.max_responses_per_tenant,
+        responses=state.max_responses,
+        tenant_conversations=state.max_conversations_per_tenant,
+        conversations=state.max_conversations,
+        conversation_items=state.max_conversation_items,
+    )
+
+
+def http_limits(server: ServerSettings) -> HttpLimits:
+    return HttpLimits(
+        max_body_bytes=server.max_body_bytes,
+        body_timeout_s=server.body_timeout_s,
+        max_header_bytes=server.max_header_bytes,
+        header_timeout_s=server.header_timeout_s,
+        keep_alive_s=server.keep_alive_s,
+        stream_keepalive_s=server.stream_keepalive_s,
+        drain_grace_s=server.drain_grace_s,
+        write_timeout_s=server.write_timeout_s,
+    )
