@@ -62,7 +62,8 @@ class Capabilities:
     parameters, `refused_schema_keywords` neither in output schemas nor in strict tools.
     `responses_sampling` are those of the sampling fields that are taken on the Responses API, where
     `hosted_tools` says whether the target runs tools of its own, and `tool_namespaces` whether it
-    knows tools in namespaces. `refuses_unknown` says that members unknown to it are an error there,
+    knows tools in namespaces, and `sealed_thoughts` whether it takes thoughts back in encrypted
+    form. `refuses_unknown` says that members unknown to it are an error there,
     but for `known_extras`.
     """
 
@@ -73,6 +74,7 @@ class Capabilities:
     tools_only_on_responses: bool = False
     hosted_tools: bool = True
     tool_namespaces: bool = True
+    sealed_thoughts: bool = True
     forced_tool_choice: bool = True
     parallel_switch: bool = True
     strict_tools: bool = True

@@ -297,8 +297,9 @@ def _text(content: Any) -> str:  # Any: text, parts or null
 
 
 def _calls(body: Json, said: Said) -> list[Json]:
-    """Return the calls; ids follow from what is said, so that each step of a turn has its own."""
-    id_start = f"call_{crc32(repr(said.calls).encode()):08x}"
+    """Return the calls; their ids are of this place in the conversation alone."""
+    here = len(body["messages"]), said.calls
+    id_start = f"call_{crc32(repr(here).encode()):08x}"
     tools: list[Json] = body.get("tools") or []
     custom = {tool["custom"]["name"] for tool in tools if tool["type"] == "custom"}
     calls: list[Json] = []

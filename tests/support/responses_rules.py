@@ -17,8 +17,8 @@ _KNOWN: Final = frozenset(
         "client_metadata", "context_management", "include", "input", "instructions",
         "max_output_tokens", "max_tool_calls", "metadata", "model", "parallel_tool_calls",
         "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning",
-        "safety_identifier", "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs",
-        "top_p", "truncation", "user",
+        "safety_identifier", "service_tier", "store", "stream", "stream_options", "temperature",
+        "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user",
     }
 )  # fmt: skip
 _VLLM_TOO: Final = frozenset({"seed", "stop", "top_k", "priority", "chat_template_kwargs"})
@@ -188,7 +188,7 @@ def _check_input(body: Json, flavour: str) -> None:
                     "input",
                 )
         elif kind == "reasoning":
-            _check_proof(body, item, where)
+            _check_proof(body, item, where, flavour)
             proven = True
         elif kind in _HOSTED_ITEMS:
             if not str(item.get("id", "")).startswith(_HOSTED_ITEMS[kind]):
@@ -227,8 +227,14 @@ def _check_message(item: Json, where: str, flavour: str) -> None:
             raise _bad("Invalid part.", f"{where}.content[{number}]")
 
 
-def _check_proof(body: Json, item: Json, where: str) -> None:
+def _check_proof(body: Json, item: Json, where: str, flavour: str) -> None:
     sealed = item.get("encrypted_content")
+    if flavour == "vllm":
+        if sealed:
+            raise _bad("Encrypted content is not supported.", where)
+        if not item.get("id") or not is_list(item.get("summary")):
+            raise _bad("An incomplete reasoning item.", where)
+        return
     if not sealed:
         raise _bad(f"Item with id '{item.get('id')}' not found: nothing is kept.", where)
     # Thoughts that bring their proof need no id: Codex leaves it out.

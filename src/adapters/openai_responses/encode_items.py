@@ -63,19 +63,19 @@ def encode_items(items: Iterable[Item], model: str, spelling: Spelling) -> list[
     Raises:
         UnsupportedFeature: a part that its item cannot hold.
     """
-    encoded = (encode_item(item, model, spelling) for item in items)
+    encoded = (encode_item(item, place, model, spelling) for place, item in enumerate(items))
     return [wire for wire in encoded if wire is not None]
 
 
-def encode_item(item: Item, model: str, spelling: Spelling) -> Wire | None:
-    """Return one input item, None for what this model is better not told; raises as above."""
+def encode_item(item: Item, place: int, model: str, spelling: Spelling) -> Wire | None:
+    """Return the item at `place`, None for what this model is better not told; raises as above."""
     match item:
         case Message(Role.ASSISTANT):
             return _encode_assistant(item)
         case Message():
             return _encode_message(item, spelling)
         case Reasoning():
-            return _encode_reasoning(item, model)
+            return _encode_reasoning(item, place, model, spelling)
         case ToolCall():
             return _encode_call(item, spelling)
         case ToolResult():
@@ -113,7 +113,9 @@ def _encode_assistant(message: Message) -> Wire:
     return wire
 
 
-def _encode_reasoning(thoughts: Reasoning, model: str) -> Wire | None:
+def _encode_reasoning(
+    thoughts: Reasoning, place: int, model: str, spelling: Spelling
+) -> Wire | None:
     match thoughts.proof:
         case Proof(vendor=Vendor.OPENAI, model=made_by) as proof if made_by == model:
             return {
@@ -123,6 +125,13 @@ def _encode_reasoning(thoughts: Reasoning, model: str) -> Wire | None:
                     [{"type": "summary_text", "text": thoughts.text}] if thoughts.text else []
                 ),
                 "encrypted_content": proof.value,
+            }
+        case None if spelling.open_thoughts and thoughts.text:
+            return {
+                "type": "reasoning",
+                "id": f"rs_{place}",
+                "summary": [],
+                "content": [{"type": "reasoning_text", "text": thoughts.text}],
             }
         case _:
             return None

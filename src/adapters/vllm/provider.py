@@ -44,6 +44,7 @@ PRESET: Final = Preset(
     capabilities=replace(
         FUNCTIONS_ALONE,
         dialects=WITH_RESPONSES,
+        sealed_thoughts=False,
         responses_sampling=RESPONSES_SAMPLING | {"seed", "stop"},
         file_input=False,
         verbosity=False,

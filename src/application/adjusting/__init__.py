@@ -13,7 +13,7 @@ from ...domain.request import Generation
 from ..spelling import respell
 from .fitting import Fitting
 from .hosted import fit_hosted_tools
-from .items import fit_instructions, fit_items
+from .items import fit_instructions, fit_items, fit_thoughts
 from .labels import fit_extras, fit_labels, ignored_members
 from .messages import fit_media, fit_prefill
 from .namespaces import fit_namespaces
@@ -27,6 +27,7 @@ __all__ = ["CUSTOM_TOOLS_EMULATED", "adjust", "ignored_members"]
 _STEPS: tuple[Callable[[Fitting], None], ...] = (
     fit_instructions,
     fit_items,
+    fit_thoughts,
     fit_media,
     fit_hosted_tools,
     fit_namespaces,

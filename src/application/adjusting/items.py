@@ -2,7 +2,15 @@
 
 from dataclasses import replace
 
-from ...domain.conversation import Compaction, Item, Message, OpaqueItem, Role, Text
+from ...domain.conversation import (
+    Compaction,
+    Item,
+    Message,
+    OpaqueItem,
+    Reasoning,
+    Role,
+    Text,
+)
 from ...domain.dialect import Dialect
 from ...domain.refusals import refused_item
 from .fitting import Fitting
@@ -38,6 +46,19 @@ def fit_items(fit: Fitting) -> None:
     fit.content = replace(fit.content, items=tuple(items))
     if phased:
         fit.tell("messages.phase", "dropped", "the model knows no phases of an answer")
+
+
+def fit_thoughts(fit: Fitting) -> None:
+    """Leave out thoughts that only their maker can open: they are of no use to this target."""
+    if fit.outward is not Dialect.RESPONSES or fit.can.sealed_thoughts:
+        return
+    items = tuple(item for item in fit.content.items if not _is_sealed(item))
+    if len(items) < len(fit.content.items):
+        fit.content = replace(fit.content, items=items)
+
+
+def _is_sealed(item: Item) -> bool:
+    return isinstance(item, Reasoning) and item.proof is not None
 
 
 def _phase(item: Item) -> str | None:

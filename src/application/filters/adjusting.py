@@ -24,7 +24,8 @@ class Adjusting(LlmProvider):
         asked = request.content.get()
         content, adjustments = adjust(asked, request.capabilities, request.model, request.dialect)
         moved = content.tools is not asked.tools
-        if adjustments or moved or not relays(request):
+        changed = moved or content.items is not asked.items
+        if adjustments or changed or not relays(request):
             record(request, (*adjustments, *ignored_members(asked)))
             request = replace(request, content=Deferred.of(content), verbatim=None)
         try:

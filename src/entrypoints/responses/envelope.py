@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from msgspec import Raw
+from msgspec import Raw, ValidationError
 from msgspec.json import Decoder
 
 from ...application.ports import SEAL_MARK
@@ -18,7 +18,7 @@ from ...domain.turn import MARK, ResponseRecord, Status, Turn
 from ..client_dialect import Envelope
 from ..members import LARGE_BODY_BYTES, Members, decode_member, missing
 from .settings import LOGPROBS, encode_settings
-from .wire import ConversationShape, ModelName, SmallMembers, Verbosity
+from .wire import ConversationShape, ModelName, SealedItem, SmallMembers, Verbosity
 
 MAX_ITEMS = 20_000
 
@@ -28,6 +28,7 @@ _CHECKS: Mapping[str, "Decoder[Any]"] = {  # Any: each decoder has its own type
 }
 _MODEL = Decoder(ModelName)
 _ARRAY = Decoder(list[Raw])
+_SEALED_ITEMS = Decoder(list[SealedItem])
 _TEXT = Decoder(dict[str, Raw])
 _VERBOSITY = Decoder(Verbosity | None)
 # Of what may be large only the outermost form: first bytes, and their name for people.
@@ -99,7 +100,7 @@ def decode_envelope(members: Members) -> ResponsesEnvelope:
         conversation=conversation,
         include=include,
         settings=encode_settings(members, values.get("reasoning"), include),
-        relayable=not (store or background or continues) and not _has_ours(members.get("input")),
+        relayable=not (store or background or continues) and _is_passable(members.get("input")),
     )
 
 
@@ -194,9 +195,23 @@ def _check_form(name: str, raw: Raw) -> None:
         )
 
 
-def _has_ours(raw: Raw | None) -> bool:
-    """Return whether something in the input may be of our making, told by its bytes alone."""
+def _is_passable(raw: Raw | None) -> bool:
+    """Return whether the input means to others what it means to us.
+
+    Not so where something may be of our making, or where thoughts came without their proof:
+    services that reason look for those among what they kept themselves.
+    """
     if raw is None:
-        return False
+        return True
     text = bytes(raw)
-    return _MARK in text and any(mark in text for mark in _OURS)
+    if _MARK in text and any(mark in text for mark in _OURS):
+        return False
+    return b'"reasoning"' not in text or not _has_bare_thoughts(raw)
+
+
+def _has_bare_thoughts(raw: Raw) -> bool:
+    try:
+        items = _SEALED_ITEMS.decode(raw)
+    except ValidationError:
+        return False  # no thoughts of ours: whoever is sent it says what is wrong
+    return any(item.type == "reasoning" and not item.encrypted_content for item in items)

@@ -95,6 +95,13 @@ class Kind(Struct, frozen=True):
     id: str | None = None
 
 
+class SealedItem(Struct, frozen=True):
+    """As much of an item as tells whether it is thoughts without their proof."""
+
+    type: str | None = None
+    encrypted_content: str | None = None
+
+
 # The parts of a message's content, and of a tool's output.
 
 

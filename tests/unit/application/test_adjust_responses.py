@@ -19,8 +19,11 @@ from modelmux.domain.conversation import (
     ImageReference,
     Message,
     OpaqueItem,
+    Proof,
+    Reasoning,
     Role,
     Text,
+    Vendor,
 )
 from modelmux.domain.deferred import Deferred
 from modelmux.domain.dialect import Dialect
@@ -286,3 +289,22 @@ async def test_what_an_adapter_refuses_is_named_in_the_callers_spelling(
     with pytest.raises(kind) as caught:
         await Adjusting(ScriptedProvider(Script(open_error=kind("no", param=param)))).open(request)
     assert caught.value.param == told
+
+
+async def test_thoughts_of_others_are_kept_from_who_cannot_open_them() -> None:
+    sealed = Reasoning("Hm.", Proof(Vendor.OPENAI, "", "encrypted_content", "gAAA"))
+    can = target(CHAT, RESPONSES, sealed_thoughts=False, hosted_tools=False)
+    content, made = fitted(can, items=(sealed, Reasoning("So."), user("Hi")))
+    assert content.items == (Reasoning("So."), user("Hi"))
+    assert made == []
+    inner = ScriptedProvider(Script((HELLO_EVENTS,)))
+    request = replace(
+        asking(content_of(sealed, user("Hi"))),
+        dialect=RESPONSES,
+        capabilities=can,
+        verbatim=Verbatim(RESPONSES, {}),
+    )
+    await Adjusting(inner).open(request)
+    assert inner.requests[0].verbatim is None
+    can = replace(can, sealed_thoughts=True)
+    assert fitted(can, items=(sealed, user("Hi")))[0].items == (sealed, user("Hi"))

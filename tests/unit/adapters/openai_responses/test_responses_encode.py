@@ -276,6 +276,14 @@ def test_thoughts_go_back_sealed_to_the_model_that_had_them() -> None:
     ]
 
 
+def test_open_models_are_told_thoughts_that_nobody_sealed() -> None:
+    sealed = Reasoning("No.", Proof(Vendor.ANTHROPIC, "claude", "signature", "s"))
+    content = content_of(user("Hi"), Reasoning("Hm."), sealed, Reasoning(""), Reasoning("Hm."))
+    told = body_of(content, spelling=OPEN_MODELS)["input"][1:]
+    assert [item["content"] for item in told] == [[{"type": "reasoning_text", "text": "Hm."}]] * 2
+    assert len({item["id"] for item in told}) == 2
+
+
 def test_thoughts_without_an_id_are_given_the_same_one_each_time() -> None:
     proof = Proof(Vendor.OPENAI, "gpt-5.6", "encrypted_content", encrypted("gpt-5.6", "hidden"))
     content = content_of(user("Hi"), Reasoning("", proof))
@@ -407,6 +415,17 @@ def test_servers_of_open_models_are_told_functions_and_system_messages() -> None
     assert tool["parameters"]["required"] == ["input"]
     assert "start: /x/" in tool["parameters"]["properties"]["input"]["description"]
     assert body["tool_choice"] == {"type": "function", "name": "patch"}
+
+
+@pytest.mark.parametrize(("required", "wire"), [(True, "required"), (False, None)])
+def test_servers_of_open_models_are_told_the_allowed_tools_alone(
+    required: bool, wire: str | None
+) -> None:
+    choice = AllowedTools(("weather",), required)
+    content = content_of(user("Hi"), tools=(WEATHER, FunctionTool("time")), tool_choice=choice)
+    body = body_of(content, spelling=OPEN_MODELS)
+    assert [tool["name"] for tool in body["tools"]] == ["weather"]
+    assert body.get("tool_choice") == wire
 
 
 @pytest.mark.parametrize(

@@ -154,9 +154,18 @@ def test_every_effort_is_known_and_repeated(effort: str) -> None:
         ({"store": False, "input": [{"type": "item_reference", "id": "msg_mmx1_o0"}]}, False),
         ({"store": False, "input": [
             {"type": "reasoning", "summary": NOTHING, "encrypted_content": "mmx1.abc"}]}, False),
+        ({"store": False, "input": [
+            {"type": "reasoning", "id": "rs_1", "summary": NOTHING}]}, False),
+        ({"store": False, "input": [
+            {"type": "reasoning", "id": "rs_1", "encrypted_content": None}]}, False),
+        ({"store": False, "input": [
+            {"type": "reasoning", "id": "rs_1", "encrypted_content": "gAAA"}]}, True),
+        ({"store": False, "input": [{"type": 7, "x": "reasoning"}]}, True),
     ],
 )  # fmt: skip
-def test_only_what_has_nothing_of_ours_is_relayed(changes: dict[str, Any], relayable: bool) -> None:
+def test_only_what_others_understand_as_we_do_is_relayed(
+    changes: dict[str, Any], relayable: bool
+) -> None:
     assert envelope(**changes).relayable is relayable
 
 
