@@ -29,13 +29,17 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def must_translate_responses(members: Mapping[str, object], spelling: Spelling) -> bool:
     """Whether the body holds what this service does not know; in doubt it does."""
-    said = members.get("input")
-    if not isinstance(said, msgspec.Raw):
-        return False
-    data = bytes(said)
-    return (not spelling.developer_role and b'"developer"' in data) or (
-        not spelling.custom_tools and b'"custom_tool_call' in data
+    said, choice = _raw(members, "input"), _raw(members, "tool_choice")
+    return (
+        (not spelling.developer_role and b'"developer"' in said)
+        or (not spelling.custom_tools and b'"custom_tool_call' in said)
+        or (not spelling.allowed_tools and b'"allowed_tools"' in choice)
     )
+
+
+def _raw(members: Mapping[str, object], name: str) -> bytes:
+    value = members.get(name)
+    return bytes(value) if isinstance(value, msgspec.Raw) else b""
 
 
 @dataclass(frozen=True, slots=True)

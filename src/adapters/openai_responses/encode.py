@@ -62,7 +62,7 @@ def encode_members(
         body["instructions"] = content.instructions
     body["input"] = encode_items(content.items, model, spelling)
     if content.tools:
-        body["tools"] = encode_tools(content.tools, spelling, lenient=lenient)
+        body["tools"] = encode_tools(content.tools, content.tool_choice, spelling, lenient=lenient)
         choice = encode_tool_choice(content.tool_choice, content.tools, spelling)
         if choice is not None:
             body["tool_choice"] = choice

@@ -24,11 +24,16 @@ Wire = dict[str, object]
 
 
 def encode_tools(
-    tools: Iterable[ToolDefinition], spelling: Spelling, *, lenient: bool
+    tools: Iterable[ToolDefinition], choice: ToolChoice, spelling: Spelling, *, lenient: bool
 ) -> list[Wire]:
-    """Return the tools; `lenient` says that unset strictness means none, as on chat completions."""
+    """Return the tools; without those that the choice rules out, where it cannot say so itself.
+
+    `lenient` says that unset strictness means none, as on chat completions.
+    """
     encoded: list[Wire] = []
     for tool in tools:
+        if isinstance(choice, AllowedTools) and not (spelling.allowed_tools or _in(choice, tool)):
+            continue
         match tool:
             case FunctionTool() | CustomTool():
                 encoded.append(_encode_callable(tool, spelling, lenient=lenient))
@@ -60,6 +65,8 @@ def encode_tool_choice(
             return dict(choice.value)
         case AllowedTools(names, required):
             mode = "required" if required else "auto"
+            if not spelling.allowed_tools:
+                return mode if required else None
             allowed = [_reference(name, tools, spelling) for name in names]
             return {"type": "allowed_tools", "mode": mode, "tools": allowed}
         case _:
@@ -81,6 +88,10 @@ def _reference(name: str, tools: Iterable[ToolDefinition], spelling: Spelling) -
             case _:
                 pass
     return {"type": "function", "name": name}
+
+
+def _in(choice: AllowedTools, tool: ToolDefinition) -> bool:
+    return (tool.type if isinstance(tool, HostedTool) else tool.name) in choice.names
 
 
 def _is_custom(tool: CallableTool, name: str) -> bool:

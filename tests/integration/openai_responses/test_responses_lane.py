@@ -33,7 +33,7 @@ from modelmux.domain.json_values import JsonValue
 from modelmux.domain.request import Generation, GenerationRequest, Sampling
 from modelmux.domain.response import Response, ResponseBuilder
 from modelmux.domain.secret import Secret
-from modelmux.domain.tools import CustomTool, FunctionTool, HostedTool, ToolNamespace
+from modelmux.domain.tools import AllowedTools, CustomTool, FunctionTool, HostedTool, ToolNamespace
 from tests.contracts.llm_provider import read_all, read_on
 from tests.support.asking import text_of, user
 from tests.support.chat_asking import WEATHER, saying
@@ -287,6 +287,23 @@ async def test_vllm_is_relayed_what_it_knows_and_told_the_rest_in_its_words(
         "tools[0].type=dropped",
         "tools=emulated",
     }
+
+
+@pytest.mark.parametrize("upstream", ["vllm"], indirect=True)
+async def test_a_choice_that_vllm_has_no_word_for_is_not_relayed(
+    upstream: FakeOpenAI, provider: OpenAICompatProvider
+) -> None:
+    named: JsonValue = {"type": "function", "name": "weather"}
+    choice: JsonValue = {"type": "allowed_tools", "mode": "required", "tools": [named]}
+    content = replace(
+        saying("call", tools=(WEATHER, FunctionTool("time"))),
+        tool_choice=AllowedTools(("weather",), required=True),
+    )
+    request = passing("org/plain", response_members(tool_choice=choice), content=content)
+    await read_all(fitted(provider), request := aimed(request, provider))
+    assert not request.journal.relayed
+    assert upstream.last["tool_choice"] == "required"
+    assert len(upstream.last["tools"]) == 1
 
 
 @pytest.mark.parametrize("upstream", ["vllm"], indirect=True)
