@@ -35,7 +35,7 @@ Lifespan: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class App:
-    """The application; `calls` are those that run, `limits` what the server must hold too."""
+    """The application; `calls` and `jobs` are what runs, `limits` what the server must hold too."""
 
     def __init__(
         self, hot: dict[tuple[str, str], Asgi], litestar: Litestar, services: Services,
@@ -46,6 +46,7 @@ class App:
         self._ordinary = Ordinary(services, _plain(litestar))
         self.litestar = litestar
         self.calls = calls
+        self.jobs = services.state.jobs
         self.limits: HttpLimits = services.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

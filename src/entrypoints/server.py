@@ -10,6 +10,7 @@ import gc
 import math
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any, cast
@@ -23,6 +24,8 @@ from .http_protocol import BoundedHttpProtocol
 # After the answers' end is told, connections get this long to take it in.
 _LAST_WORDS_S = 2.0
 _RETRY_AFTER_S = 1.0
+_END_JOBS_S = 1.0
+_TELL_S = 0.1
 _LISTENING_HINTS = {
     errno.EADDRINUSE: "another program uses the port; choose one with --port or server.port",
     errno.EACCES: "low ports are for root; choose one above 1023 with --port or server.port",
@@ -97,17 +100,24 @@ class GatewayServer(uvicorn.Server):
             self._on_ready(host, port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        calls = self._app.calls
-        calls.draining = True
-        ending = ShuttingDown(
-            "The gateway is shutting down; try again.", retry_after_s=_RETRY_AFTER_S
-        )
-        grace_s = self._app.limits.drain_grace_s
-        deadline = asyncio.get_running_loop().call_later(grace_s, calls.end_all, ending)
+        self._app.calls.draining = True
+        ending = asyncio.create_task(self._end_what_runs(), name="end-what-runs")
         try:
             await super().shutdown(sockets)
         finally:
-            deadline.cancel()
+            ending.cancel()
+            await asyncio.wait((ending,))
+
+    async def _end_what_runs(self) -> None:
+        await asyncio.sleep(self._app.limits.drain_grace_s)
+        # First the background: who follows a response there is told its own end.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_JOBS_S):
+                await self._app.jobs.aclose()
+                await asyncio.sleep(_TELL_S)
+        self._app.calls.end_all(
+            ShuttingDown("The gateway is shutting down; try again.", retry_after_s=_RETRY_AFTER_S)
+        )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take note of the signal. Unlike uvicorn, do not raise it again at the end: exit 0."""

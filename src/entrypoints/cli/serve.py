@@ -18,7 +18,7 @@ from ..container import Container, services
 from ..debug_log import debug_log
 from ..lifespan import watched_providers
 from ..log import configure_logging
-from ..opening import open_store, running
+from ..opening import open_seal, open_store, running
 from ..server import serve
 from ..services import BodyLog
 from ..settings_file import Loaded
@@ -82,7 +82,7 @@ class Service:
         """
         loaded, container = self._loaded, self._container
         container.planner()  # builds the providers: what is wrong with them is told first
-        has_keys = bool(loaded.settings.keys) or asyncio.run(_has_keys(loaded))
+        has_keys = asyncio.run(_try_opening(loaded)) or bool(loaded.settings.keys)
         self._needs_key = has_keys
         offered = services(container, has_keys=has_keys, body_log=self._body_log())
         server = loaded.settings.server
@@ -151,7 +151,13 @@ class Service:
             self._log.info("models_known", models=models)
 
 
-async def _has_keys(loaded: Loaded) -> bool:
-    """Return whether keys were made; the store is closed again, for the server has its own loop."""
-    async with open_store(Container(loaded=loaded)) as store:
+async def _try_opening(loaded: Loaded) -> bool:
+    """Return whether keys were made; all is closed again, for the server has its own loop.
+
+    Raises:
+        ConfigurationError: something cannot be opened; the server itself would tell a traceback.
+    """
+    container = Container(loaded=loaded)
+    async with open_store(container) as store:
+        await open_seal(container)
         return not store.ring.is_empty()

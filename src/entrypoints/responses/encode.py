@@ -8,7 +8,8 @@ from ...domain.events import RelayedBytes, ResponseFinished, StreamEvent
 from ...domain.response import Response
 from ...domain.turn import Failure, ResponseRecord, Status, Turn
 from ..client_dialect import AnswerHead, StreamEncoder
-from ..errors import Refusal
+from ..errors import Refusal, encode_refusal
+from ..sse import data_frame
 from .envelope import ResponsesEnvelope
 from .turn_wire import ResponsesWire
 
@@ -81,6 +82,9 @@ class PassedEncoder(StreamEncoder):
     def refuse(self, refusal: Refusal, request_id: str) -> bytes:
         if self._ended:
             return b""
+        if self._turn.asked.background:
+            # The stream breaks off, the response goes on: whoever follows may come back.
+            return data_frame(encode_refusal(refusal, request_id))
         if self._passed:
             numbers = _NUMBER.findall(self._last)
             frames, number = list[bytes](), int(numbers[-1]) + 1 if numbers else 0

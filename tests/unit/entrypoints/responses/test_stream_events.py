@@ -375,9 +375,18 @@ def test_a_passed_answer_that_breaks_off_goes_on_in_its_numbering() -> None:
 
 
 def test_a_passed_answer_that_fails_before_its_first_event_is_begun_by_us() -> None:
-    encoder = DIALECT.relay_encoder(head_of(Turn(asked(background=True))))
+    encoder = DIALECT.relay_encoder(head_of(Turn(asked(store=False))))
     laws = laws_of(encoder.encode([STARTED]) + encoder.refuse(describe(StreamCut("cut")), "r"))
-    assert kinds(laws.events) == ["created", "queued", "in_progress", "failed"]
+    assert kinds(laws.events) == ["created", "in_progress", "failed"]
+
+
+def test_a_background_stream_that_breaks_off_tells_no_end_of_its_response() -> None:
+    turn = Turn(asked(background=True))
+    encoder = DIALECT.relay_encoder(head_of(turn))
+    encoder.encode([RelayedBytes(b"".join(WIRE.writer(turn.asked).begin()))])
+    end = encoder.refuse(describe(StreamCut("cut")), "req_1")
+    assert end.startswith(b'data: {"error":')
+    assert end.count(b"data: ") == 1
 
 
 def test_a_whole_answer_is_its_record_or_the_relayed_body() -> None:
