@@ -68,6 +68,11 @@ def _only_spoken(otherwise: str) -> Cell:
     return lambda can: NATIVE if _spoken(can) else otherwise
 
 
+def _whole_language(otherwise: str) -> Cell:
+    """Servers of open models that speak Responses know functions and the plain choices alone."""
+    return lambda can: NATIVE if _spoken(can) and can.tool_namespaces else otherwise
+
+
 def _ours(can: Capabilities) -> str:
     del can
     return OURS
@@ -96,14 +101,12 @@ ROWS: Final[Mapping[str, Cell]] = {
     "WebSocket": _ours,
     "`function` tools": _when(lambda can: can.tools),
     "`custom` tools": _when(lambda can: can.tools and can.custom_tools, EMULATED),
-    "`namespace` tools": lambda can: (
-        NATIVE if _spoken(can) and can.tool_namespaces else EMULATED
-    ),
+    "`namespace` tools": lambda can: NATIVE if _spoken(can) and can.tool_namespaces else EMULATED,
     "hosted tools (`web_search`, ...)": lambda can: (
         NATIVE if _spoken(can) and can.hosted_tools else "left out, told"
     ),
     "`tool_choice`: required, or one tool": _when(lambda can: can.forced_tool_choice, EMULATED),
-    "`allowed_tools`": _only_spoken(EMULATED),
+    "`allowed_tools`": _whole_language(EMULATED),
     "`parallel_tool_calls: false`": _when(lambda can: can.parallel_switch, EMULATED),
     "`text.format`: json_schema": _schema,
     "`text.format`: json_object": _when(
