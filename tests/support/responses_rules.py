@@ -98,6 +98,7 @@ def _check_tools(body: Json, flavour: str) -> None:
             nested: list[Json] = tool.get("tools") or []
             if not tool.get("name") or not tool.get("description") or not nested:
                 raise _bad("An incomplete namespace.", where)
+            names.add((kind, tool["name"]))
             for inner in nested:
                 _check_callable(inner, where)
                 names.add((inner["type"], inner["name"]))

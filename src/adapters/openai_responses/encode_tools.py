@@ -74,20 +74,26 @@ def encode_tool_choice(
 
 
 def _reference(name: str, tools: Iterable[ToolDefinition], spelling: Spelling) -> Wire:
+    kind = "function"
     for tool in tools:
         match tool:
-            case HostedTool(type=kind, value=value) if kind == name:
+            case HostedTool(type=hosted, value=value) if hosted == name:
                 # A server of tools is known by its label.
                 label = value.get("server_label")
-                return {"type": kind} if label is None else {"type": kind, "server_label": label}
-            case ToolNamespace(tools=inner):
+                return {"type": name} if label is None else {"type": name, "server_label": label}
+            case ToolNamespace(name=space, tools=inner):
                 if any(_is_custom(one, name) for one in inner) and spelling.custom_tools:
                     return {"type": "custom", "name": name}
-            case CustomTool() if _is_custom(tool, name) and spelling.custom_tools:
-                return {"type": "custom", "name": name}
+                if any(one.name == name for one in inner):
+                    return {"type": "function", "name": name}
+                if space == name:
+                    kind = "namespace"  # all in it, unless a tool has the name
+            case FunctionTool() | CustomTool() if tool.name == name:
+                custom = _is_custom(tool, name) and spelling.custom_tools
+                return {"type": "custom" if custom else "function", "name": name}
             case _:
                 pass
-    return {"type": "function", "name": name}
+    return {"type": kind, "name": name}
 
 
 def _in(choice: AllowedTools, tool: ToolDefinition) -> bool:

@@ -372,6 +372,17 @@ def test_strictness_that_chat_completions_leaves_unset_is_none() -> None:
         (NamedTool("draw"), {"type": "custom", "name": "draw"}),
         (HostedChoice("web_search", {"type": "web_search"}), {"type": "web_search"}),
         (
+            AllowedTools(("maps", "find")),
+            {
+                "type": "allowed_tools",
+                "mode": "auto",
+                "tools": [
+                    {"type": "namespace", "name": "maps"},
+                    {"type": "function", "name": "find"},
+                ],
+            },
+        ),
+        (
             AllowedTools(("weather", "web_search", "mcp"), required=True),
             {
                 "type": "allowed_tools",
