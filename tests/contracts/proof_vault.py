@@ -72,3 +72,12 @@ class ProofVaultContract(ABC):
         await vault.keep({one: kept(one.call_id[:5]) for one in odd})
         found = await vault.find([*odd, key("\ud800")])
         assert found == {one: kept(one.call_id[:5]) for one in odd}
+
+    async def test_all_of_a_tenant_is_erased_and_nothing_else(self, vault: ProofVault) -> None:
+        ours, theirs = [key(f"call_{n}") for n in range(1100)], key("call_1", "other")
+        await vault.keep({one: kept(one.call_id) for one in [*ours, theirs]})
+        assert await vault.erase("acme") == len(ours)
+        assert await vault.erase("acme") == 0
+        assert await vault.find([*ours, theirs]) == {theirs: kept("call_1")}
+        await vault.keep({ours[0]: kept("new")})
+        assert await vault.find(ours) == {ours[0]: kept("new")}

@@ -77,6 +77,12 @@ class MemoryProofVault(ProofVault):
             if (entry := entries.get(key)) is not None and entry.expires_at > now
         }
 
+    async def erase(self, tenant: str) -> int:
+        shelf = self._tenants.pop(tenant, _Shelf())
+        for key in shelf.entries:
+            self._all.drop(key)
+        return len(shelf.entries)
+
     def _make_room(self, tenant: str) -> None:
         limits, shelf = self._limits, self._tenants.get(tenant, _Shelf())
         while len(shelf.entries) > limits.tenant_entries or shelf.size > limits.tenant_bytes:

@@ -1,19 +1,17 @@
 """Proofs that all machines share, each gone at its own time."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ...application.ports import Clock, KeptProof, ProofKey, ProofVault
-from ...domain.errors import StoreError
-from ..stored.proofs import decode_kept, encode_kept
+from ..stored.proofs import call_digest, decode_kept, encode_kept
 from .names import quoted
-from .scripts import KEEP_PROOFS
+from .scripts import ERASE_PROOFS, KEEP_PROOFS
 from .server import RedisServer
 
-_MAX_VALUE_BYTES = 8 * 2**20
 _IN_ONE_ASKING = 500
+_SLICE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +34,7 @@ class RedisProofVault(ProofVault):
     async def keep(self, proofs: Mapping[ProofKey, KeptProof]) -> None:
         by_tenant: defaultdict[str, list[str | bytes]] = defaultdict(list)
         for key, kept in proofs.items():
-            value = encode_kept(kept)
-            if len(value) > _MAX_VALUE_BYTES:
-                raise StoreError("A proof is too large to be kept.", detail=f"{len(value)} bytes")
-            by_tenant[key.tenant] += (_digest(key), value)
+            by_tenant[key.tenant] += (_digest(key), encode_kept(kept))
         limits, now = self._limits, self._clock.now()
         for tenant, calls in by_tenant.items():
             await self._server.run(
@@ -66,7 +61,14 @@ class RedisProofVault(ProofVault):
                     found[key] = kept
         return found
 
+    async def erase(self, tenant: str) -> int:
+        erased = 0
+        while True:
+            gone: int = await self._server.run(ERASE_PROOFS, quoted(tenant), _SLICE)
+            erased += gone
+            if gone < _SLICE:
+                return erased
+
 
 def _digest(key: ProofKey) -> str:
-    """Return what stands for a call id, whose length and letters are somebody else's choice."""
-    return hashlib.sha256(key.call_id.encode("utf-8", "surrogatepass")).hexdigest()
+    return call_digest(key.call_id).hex()

@@ -14,6 +14,9 @@ Keys, after the prefix; T is a tenant and I an id, both quoted:
     n      set     T:I of background responses that run
     t      set     tenants
     l:T:I  string  the holder of a lease
+    p:T:D  string  the proof of a call, whose id has the digest D
+    q      zset    T:D of proofs by when they were kept
+    q:T    zset    the digests of one tenant's
 
 Each script checks first and writes then: Redis takes nothing back when a script fails.
 """
@@ -374,5 +377,18 @@ if excess > 0 then
   end
 end
 return 1
+"""
+)
+
+ERASE_PROOFS = Script(
+    """
+local P, tenant = ARGV[1], ARGV[2]
+local going = redis.call('ZRANGE', P .. 'q:' .. tenant, 0, tonumber(ARGV[3]) - 1)
+for _, call in ipairs(going) do
+  redis.call('UNLINK', P .. 'p:' .. tenant .. ':' .. call)
+  redis.call('ZREM', P .. 'q:' .. tenant, call)
+  redis.call('ZREM', P .. 'q', tenant .. ':' .. call)
+end
+return #going
 """
 )

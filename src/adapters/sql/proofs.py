@@ -8,14 +8,12 @@ from itertools import islice
 from sqlalchemy import Connection, select
 
 from ...application.ports import Clock, KeptProof, ProofKey, ProofVault
-from ...domain.errors import StoreError
+from ..stored.proofs import call_digest, decode_kept, encode_kept
 from . import schema
 from .database import Database
-from .records import call_digest, decode_kept, encode_kept
 from .row_sweep import RowSweep
 from .sweeper import Sweeper
 
-_MAX_VALUE_BYTES = 8 * 2**20
 _IN_ONE_SELECT = 500
 _ABSENCES = 20_000
 _ABSENCE_S = 30.0
@@ -84,7 +82,7 @@ class SqlProofVault(ProofVault):
         rows: list[dict[str, object]] = []
         for key, kept in proofs.items():
             self._absent.pop(key, None)
-            call, value = call_digest(key.call_id), _encode(kept)
+            call, value = call_digest(key.call_id), encode_kept(kept)
             rows.append({"tenant": key.tenant, "call": call, "kept_at": now, "value": value})
         # Memory first: should the disk fail, the next turn can still be served by this process.
         await self._front.keep(proofs)
@@ -102,6 +100,10 @@ class SqlProofVault(ProofVault):
             found.update(stored)
             self._note_absent(now, [key for key in missing if key not in stored])
         return found
+
+    async def erase(self, tenant: str) -> int:
+        await self._front.erase(tenant)
+        return await self._rows.delete_of(tenant)
 
     async def sweep(self) -> int:
         """Delete all that is over a limit, a slice at a time; return how many rows went.
@@ -156,13 +158,3 @@ def _select(
             )
             found.extend((tenant, call, value) for call, value in rows)
     return found
-
-
-def _encode(kept: KeptProof) -> bytes:
-    try:
-        value = encode_kept(kept)
-    except UnicodeEncodeError as error:
-        raise StoreError("A proof is not text and cannot be kept.", detail=str(error)) from error
-    if len(value) > _MAX_VALUE_BYTES:
-        raise StoreError("A proof is too large to be kept.", detail=f"{len(value)} bytes")
-    return value

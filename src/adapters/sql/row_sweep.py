@@ -62,7 +62,12 @@ class RowSweep:
         return await self._delete(None, self._age <= age, *free)
 
     async def delete_of(self, tenant: str) -> int:
-        return await self._delete(None, self._tenant == tenant)
+        """Delete all rows of a tenant, also those that somebody changes now; return how many went.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        return await self._delete(None, self._tenant == tenant, waits=True)
 
     async def delete_surplus(self, tenant_rows: int, rows: int, *free: ColumnElement[bool]) -> int:
         """Delete the oldest `free` rows beyond so many of a tenant, and beyond so many in all."""
@@ -84,26 +89,30 @@ class RowSweep:
         )
         return [(tenant, count - tenant_rows) for tenant, count in counted]
 
-    async def _delete(self, at_most: int | None, *where: ColumnElement[bool]) -> int:
+    async def _delete(
+        self, at_most: int | None, *where: ColumnElement[bool], waits: bool = False
+    ) -> int:
         gone = 0
         while at_most is None or gone < at_most:
             size = self._slice_rows if at_most is None else min(self._slice_rows, at_most - gone)
-            went = await self._database.write(partial(self._delete_slice, size=size, where=where))
+            went = await self._database.write(
+                partial(self._delete_slice, size=size, where=where, waits=waits)
+            )
             gone += went
             if went < size:
                 break
         return gone
 
     def _delete_slice(
-        self, connection: Connection, size: int, where: Sequence[ColumnElement[bool]]
+        self, connection: Connection, size: int, where: Sequence[ColumnElement[bool]], waits: bool
     ) -> int:
         old = connection.execute(
             select(self._tenant, self._key)
             .where(and_(True, *where))
             .order_by(self._age, self._key)
             .limit(size)
-            # What somebody changes right now is in use; the next sweep looks at it again.
-            .with_for_update(skip_locked=True)
+            # What somebody changes right now is in use: the next sweep looks at it again.
+            .with_for_update(skip_locked=not waits)
         ).all()
         if old:
             keys = [{"old_tenant": tenant, "old_key": key} for tenant, key in old]

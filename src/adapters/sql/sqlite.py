@@ -105,6 +105,8 @@ class SqliteDatabase(Database):
         )
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose commits with the power
         connection.execute("PRAGMA foreign_keys = ON")
+        # What was deleted is overwritten with zeros: 7 µs a response, and nothing for new ones.
+        connection.execute("PRAGMA secure_delete = ON")
         return connection
 
 

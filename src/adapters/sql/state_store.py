@@ -234,7 +234,9 @@ class SqlStateStore(StateStore):
 
     async def erase(self, tenant: str) -> int:
         gone = await self._responses.delete_of(tenant)
-        return gone + await self._conversations.delete_of(tenant)
+        gone += await self._conversations.delete_of(tenant)
+        await self._leases.delete_of(tenant)  # nobody counts them either
+        return gone
 
     async def export(self, tenant: str) -> AsyncIterator[Exported]:
         # Each kind comes by age; the older of the two next ones is next.

@@ -44,3 +44,12 @@ class ProofVault(Protocol):
             StoreError: the store does not answer.
         """
         ...
+
+    @abstractmethod
+    async def erase(self, tenant: str) -> int:
+        """Delete all that is kept for a tenant; return how many.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        ...

@@ -1,14 +1,13 @@
 """`modelmux state export | erase | sweep | rotate-key`: what is kept of turns."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
 
-from ...application.ports import StateStore
+from ...application.ports import Swept
 from ...domain.errors import ConfigurationError
 from ..container import Container, rotate_seal_key
 from ..opening import open_seal, open_store
@@ -20,7 +19,6 @@ from .console import ConfigOption, JsonOption, is_person_there, print_result, sa
 from .loading import load, nobody_there
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-T = TypeVar("T")
 Tenant = Annotated[str, typer.Argument(help="The owner of what is kept, as in `keys list`.")]
 
 
@@ -55,16 +53,30 @@ def erase(
         if not is_person_there():
             raise ConfigurationError("nobody is there to be asked", hint="say --yes")
         typer.confirm(
-            f"Delete all responses and conversations of {tenant!r}?", abort=True, err=True
+            f"Delete all responses, conversations and proofs of {tenant!r}?", abort=True, err=True
         )
-    erased = _with_store(loaded, lambda state: state.erase(tenant))
-    print_result(_json({"erased": erased}) if json_output else f"{erased} erased")
+
+    async def run() -> tuple[int, int]:
+        async with open_store(Container(loaded=loaded)) as store:
+            return await store.turns.state.erase(tenant), await store.vault.erase(tenant)
+
+    erased, proofs = asyncio.run(run())
+    if json_output:
+        print_result(_json({"erased": erased, "proofs": proofs}))
+        return
+    print_result(f"{erased} erased, and {proofs} proofs")
 
 
 @app.command("sweep")
 def sweep(config: ConfigOption = None, json_output: JsonOption = False) -> None:
     """Delete what is over its time or a limit, as running servers do now and then."""
-    swept = _with_store(_load(config), lambda state: state.sweep())
+    loaded = _load(config)
+
+    async def run() -> Swept:
+        async with open_store(Container(loaded=loaded)) as store:
+            return await store.turns.state.sweep()
+
+    swept = asyncio.run(run())
     if json_output:
         print_result(_json({"expired": swept.expired, "crowded": swept.crowded}))
         return
@@ -93,14 +105,6 @@ def _load(config: Path | None, *, keeps: bool = True) -> Loaded:
             hint="name a file there, or a database in storage.url",
         )
     return loaded
-
-
-def _with_store(loaded: Loaded, act: Callable[[StateStore], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with open_store(Container(loaded=loaded)) as store:
-            return await act(store.turns.state)
-
-    return asyncio.run(run())
 
 
 def _json(value: object) -> str:

@@ -1,5 +1,6 @@
 """`modelmux state`: what is kept, exported, erased and swept by the command line."""
 
+import asyncio
 import json
 import stat
 from pathlib import Path
@@ -7,6 +8,12 @@ from typing import Any
 
 import pytest
 
+from modelmux.adapters.memory.proof_vault import MemoryProofVault
+from modelmux.adapters.sql.proofs import SqlProofVault
+from modelmux.adapters.sql.sqlite import SqliteDatabase
+from modelmux.adapters.system.clock import SystemClock
+from modelmux.application.ports import KeptProof, ProofKey
+from modelmux.domain.conversation import Reasoning
 from tests.integration.cli.conftest import RunVerb
 from tests.support.command_line import modelmux
 from tests.support.responses_asking import compacted
@@ -48,12 +55,23 @@ def test_what_is_kept_for_a_tenant_is_exported_as_lines(kept: Path, verb: RunVer
     assert verb("state", "export", "nobody").stdout == ""
 
 
+async def keep_proof(file: Path) -> None:
+    """Keep one for the tenant, as a turn with tools at Claude does."""
+    database = SqliteDatabase(file)
+    await database.start()
+    clock = SystemClock()
+    vault = SqlProofVault(database, clock, MemoryProofVault(clock))
+    await vault.keep({ProofKey("default", "call_1"): KeptProof((Reasoning("Hm."),), None)})
+    await database.aclose()
+
+
 def test_erasing_asks_first(kept: Path, verb: RunVerb) -> None:
+    asyncio.run(keep_proof(kept / "data" / "modelmux" / "modelmux.db"))
     refused = verb("state", "erase", "default")
     assert refused.returncode == 2
     assert "--yes" in refused.stderr
     ended = verb("state", "erase", "default", "--yes", "--json")
-    assert json.loads(ended.stdout) == {"erased": 3}
+    assert json.loads(ended.stdout) == {"erased": 3, "proofs": 1}
     assert verb("state", "export", "default").stdout == ""
 
 

@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -116,6 +117,35 @@ async def test_leases_of_holders_that_crashed_are_swept(database: Database) -> N
     await kit.store.sweep()
     subjects = await database.read(lambda it: it.scalars(select(schema.leases.c.subject)).all())
     assert subjects == ["conv_held"]
+
+
+async def test_erasing_a_tenant_leaves_no_leases_of_it(database: Database) -> None:
+    kit = kit_on(database)
+    for tenant in ("acme", "other"):
+        assert await kit.leases.take(LeaseKey(tenant, "conv_1"), "one", 6.0)
+    await kit.store.erase("acme")
+    tenants = await database.read(lambda it: it.scalars(select(schema.leases.c.tenant)).all())
+    assert tenants == ["other"]
+
+
+def files_of(database_path: Path) -> list[Path]:
+    return list(database_path.parent.iterdir())
+
+
+async def test_what_was_deleted_is_no_longer_in_the_file(
+    database: Database, database_path: Path
+) -> None:
+    store = kit_on(database).store
+    secret = "Nobody may read this again. " * 400
+    await store.add(record("resp_0", text=secret))
+    await store.add(record("resp_1"))
+    assert await store.forget("acme", "resp_0")
+    await database.aclose()  # with the last connection the log of changes goes too
+    content = b"".join(
+        [await asyncio.to_thread(file.read_bytes) for file in files_of(database_path)]
+    )
+    assert b"resp_1" in content
+    assert b"Nobody may read" not in content
 
 
 async def test_what_a_later_release_wrote_is_a_store_error(database: Database) -> None:
