@@ -11,18 +11,17 @@ from ..domain.errors import (
     UpstreamRateLimited,
     UpstreamRejected,
 )
-from ..domain.events import FinishReason
+from ..domain.events import CUT_SHORT
 from ..domain.response import Response
 from ..domain.turn import Failure, KeptItem, ResponseRecord, Status, item_id
 
 _MAX_MESSAGE = 2000
-_CUT_SHORT = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER})
 
 
 def finished(asked: ResponseRecord, response: Response, now: float) -> ResponseRecord:
     """Return the record of a whole answer."""
     candidate = response.candidates[0]
-    cut_short = candidate.reason in _CUT_SHORT
+    cut_short = candidate.reason in CUT_SHORT
     return replace(
         asked,
         status=Status.INCOMPLETE if cut_short else Status.COMPLETED,

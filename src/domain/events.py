@@ -21,6 +21,10 @@ class FinishReason(StrEnum):
     OTHER = "other"
 
 
+CUT_SHORT = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER})
+"""Why an answer may end before it is whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens in OpenAI's convention: input includes cached ones, output includes reasoning."""

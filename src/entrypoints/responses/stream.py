@@ -13,8 +13,8 @@ import msgspec
 from ...application.turn_wire import TurnWriter
 from ...domain.conversation import Item, Message, Proof, Reasoning, Role, ToolCall
 from ...domain.events import (
+    CUT_SHORT,
     AnnotationAdded,
-    FinishReason,
     MessageStarted,
     OpaqueItemAdded,
     ReasoningDelta,
@@ -35,7 +35,6 @@ from .objects import ItemEncoder
 from .open_items import Ended, Frames, OpenCall, OpenMessage, OpenThoughts
 
 _encode = msgspec.json.Encoder().encode
-_CUT = frozenset({FinishReason.LENGTH, FinishReason.CONTENT_FILTER})
 
 
 class ResponseWriter(TurnWriter):
@@ -113,7 +112,7 @@ class ResponseWriter(TurnWriter):
             case RelayedBytes():
                 raise AssertionError("relayed bytes are not written, they pass")
             case ResponseFinished():
-                self._finish(cut=event.reasons[0] in _CUT)
+                self._finish(cut=event.reasons[0] in CUT_SHORT)
             case _ if event.choice != 0:
                 pass  # this dialect has one answer; an upstream that gives more was not asked to
             case TextDelta():
