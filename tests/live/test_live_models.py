@@ -9,7 +9,7 @@ The configuration is that of a gateway; each model named is asked a few short qu
 import os
 from collections.abc import Generator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import openai
 import pytest
@@ -18,7 +18,9 @@ from openai.types.chat import (
     ChatCompletionMessageParam,
     ChatCompletionToolParam,
 )
+from openai.types.responses import Response
 
+from tests.support.responses_asking import TOOLS, results_for, sent_back
 from tests.support.sdk_asking import as_sent_back
 from tests.support.serving import serving
 
@@ -92,3 +94,53 @@ def test_a_streamed_tool_conversation_comes_to_its_end(client: openai.OpenAI, mo
     assert answer.choices[0].finish_reason == "stop"
     assert answer.choices[0].message.content
     assert len(messages) > 1, "the model called no tool"
+
+
+@pytest.mark.parametrize("model", MODELS or ["none"])
+def test_a_kept_tool_conversation_is_continued_and_counted(
+    client: openai.OpenAI, model: str
+) -> None:
+    said: Any = (
+        "Use get_weather for Paris, then tell me in one sentence."  # Any: text, then results
+    )
+    previous: str | None = None
+    response: Response | None = None
+    for _ in range(3):
+        with client.responses.stream(
+            model=model,
+            input=said,
+            tools=[TOOLS[0]],  # type: ignore[list-item]  # JSON, as tests send it
+            max_output_tokens=4096,
+            previous_response_id=previous or openai.omit,
+        ) as events:
+            response = events.get_final_response()
+        previous = response.id
+        said = results_for(response)
+        if not said:
+            break
+    assert response is not None
+    assert response.status == "completed"
+    assert response.output_text
+    assert client.responses.retrieve(response.id).output_text == response.output_text
+    counted = client.responses.input_tokens.count(model=model, input="Say the word: pond.")
+    assert 0 < counted.input_tokens < 500
+
+
+@pytest.mark.parametrize("model", MODELS or ["none"])
+def test_reasoning_that_the_client_carries_is_taken_back(client: openai.OpenAI, model: str) -> None:
+    said: list[Any] = [{"role": "user", "content": "Use get_weather for Paris, then tell me."}]
+    response: Response | None = None
+    for _ in range(3):
+        response = client.responses.create(
+            model=model,
+            input=said,
+            tools=[TOOLS[0]],  # type: ignore[list-item]  # JSON, as tests send it
+            max_output_tokens=4096,
+            store=False,
+        )
+        results = results_for(response)
+        said += [*sent_back(response), *results]
+        if not results:
+            break
+    assert response is not None
+    assert response.output_text
