@@ -1,11 +1,13 @@
 """Gateways whose Responses API the modules here ask through the official SDK."""
 
 from collections.abc import Generator
+from typing import Any
 
+import httpx
 import openai
 import pytest
 
-from tests.support.families import FAMILIES, Family, House, every_family
+from tests.support.families import CALLER_KEY, FAMILIES, Family, House, every_family
 from tests.support.sdk_asking import client_at
 from tests.support.serving import ServedGateway, serving
 
@@ -83,3 +85,25 @@ def family(every_house: House, request: pytest.FixtureRequest) -> Family:
 @pytest.fixture
 def sdk(every_house: House) -> openai.OpenAI:
     return every_house.client
+
+
+@pytest.fixture(scope="package")
+def http(every_house: House) -> Generator[httpx.Client]:
+    """Give a plain client of the gateway of every family."""
+    headers = {"authorization": f"Bearer {CALLER_KEY}"}
+    url = f"{every_house.gateway.url}/v1"
+    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20) as client:
+        yield client
+
+
+def answered(
+    http: httpx.Client,
+    family: Family,
+    **members: Any,  # Any: JSON
+) -> tuple[dict[str, Any], str]:
+    """Return the response, and the notice of what was changed for it."""
+    body = {"model": family.model, "input": "Hello", **members}
+    answer = http.post("/responses", json=body)
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told, answer.headers.get("x-modelmux-adjusted", "")

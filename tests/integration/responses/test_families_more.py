@@ -3,10 +3,10 @@
 import json
 import subprocess
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import openai
@@ -32,6 +32,16 @@ TOUR: Final = (*PROVING, "vllm/served/by-vllm", "mistral/mistral-large-4", "demo
 THINKING: Final[Json] = {"reasoning": {"effort": "low", "summary": "auto"}, "tools": TOOLS}
 
 
+def whole(
+    client: openai.OpenAI,
+    model: str,
+    items: list[Json],
+    **more: Any,  # Any: whatever is added
+) -> Response:
+    create = cast("Callable[..., Response]", client.responses.create)
+    return create(model=model, input=items, **more)
+
+
 def said(text: str) -> Json:
     return {"role": "user", "content": text}
 
@@ -52,7 +62,7 @@ def test_a_client_carries_the_proofs_of_a_tool_turn(
         if streamed:
             told = lawful(sdk, model, history, **more)
         else:
-            told = sdk.responses.create(model=model, input=history, **more)  # type: ignore[call-overload]  # dicts
+            told = whole(sdk, model, history, **more)
         history += [*sent_back(told), *results_for(told)]
         carried = len(sealed(history))
         if not calls_of(told):
@@ -104,7 +114,7 @@ def test_the_vendor_changes_between_a_call_and_its_result(
     sdk, families = every_house.client, every_house.families
     more: Json = {"store": store, "include": ENCRYPTED, **THINKING}
     history = [said("call get_weather, think")]
-    asked = sdk.responses.create(model=families[before].model, input=history, **more)  # type: ignore[call-overload]  # dicts
+    asked = whole(sdk, families[before].model, history, **more)
     if store:
         history, more["previous_response_id"] = results_for(asked), asked.id
     else:
@@ -165,7 +175,7 @@ def carrying(client: openai.OpenAI) -> list[Json]:
     """Return a conversation that waits for the result of a call, with its sealed thoughts."""
     history = [said("call get_weather, think")]
     more: Json = {"store": False, "include": ENCRYPTED, **THINKING}
-    told: Response = client.responses.create(model="claude-opus-4-6", input=history, **more)  # type: ignore[call-overload]  # dicts
+    told = whole(client, "claude-opus-4-6", history, **more)
     history += [*sent_back(told), *results_for(told)]
     assert sealed(history)
     return history
@@ -194,12 +204,7 @@ def test_envelopes_open_for_their_tenant_alone_and_whole(
                 items = [dict(item) for item in history]
                 items[place]["encrypted_content"] = forged
                 with pytest.raises(openai.BadRequestError) as refusal:
-                    client.responses.create(
-                        model="claude-opus-4-6",
-                        input=items,  # type: ignore[arg-type]  # plain dicts
-                        store=store,
-                        **THINKING,
-                    )
+                    whole(client, "claude-opus-4-6", items, store=store, **THINKING)
                 assert refusal.value.code == "invalid_encrypted_content"
                 assert refusal.value.param == f"input[{place}].encrypted_content"
         told = lawful(ours, "claude-opus-4-6", history, store=False, **THINKING)
