@@ -203,7 +203,7 @@ class Jobs(LlmProvider):
                 raise ShuttingDown("The gateway is shutting down.")
         except BaseException as error:
             if isinstance(error, StoreError):
-                self._inner.guard.failed()
+                self._inner.guard.failed(error)
             # If it was kept all the same, it is found without a lease and settled.
             await self._holding.release(hold)
             raise
@@ -227,13 +227,16 @@ class Jobs(LlmProvider):
             await self._holding.revoke(key, _RUNNER)
 
     async def _reap(self) -> None:
+        guard = self._inner.guard
         while True:
             try:
+                await guard.admit()
                 for record in await self._store.abandoned():
                     if LeaseKey(record.tenant, record.id) not in self._jobs:
                         await self._store.settle(failed(record, STOPPED))
             except StoreError as error:
-                _log.warning("reaping_failed", extra={"reason": error.message})
+                # Also for those who come: they are refused before a model is paid for.
+                guard.failed(error)
             except Exception:  # noqa: BLE001  # a round that fails must not be the last
                 _log.exception("unexpected_error")
             await self._clock.sleep(REAP_EVERY_S)

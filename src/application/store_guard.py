@@ -1,13 +1,17 @@
 """StoreGuard: while the store takes no writes, calls that need it fail before they cost money."""
 
+import logging
+
 from ..domain.errors import StoreError
 from .ports import Clock, StateStore
 
 PROBE_EVERY_S = 1.0
 
+_log = logging.getLogger("modelmux.state")
+
 
 class StoreGuard:
-    """Knows of a write that failed until the store answers again."""
+    """Knows of a failure until the store takes writes again; tells in the log of both."""
 
     __slots__ = ("_clock", "_probe_at", "_store")
 
@@ -16,20 +20,27 @@ class StoreGuard:
         self._clock = clock
         self._probe_at: float | None = None
 
-    def failed(self) -> None:
-        """Note that a write failed."""
-        self._probe_at = self._clock.monotonic() + PROBE_EVERY_S
+    def failed(self, error: StoreError) -> None:
+        """Note that the store did not do what it was asked."""
+        if self._probe_at is None:
+            _log.warning("store_down", extra={"reason": error.detail or error.message})
+        self._wait()
 
     async def admit(self) -> None:
         """Return if the store may be counted on; asks it, at most once a second, while it is down.
 
         Raises:
-            StoreError: a write failed a moment ago, and no probe has succeeded since.
+            StoreError: it failed a moment ago, and no probe has succeeded since.
         """
         if self._probe_at is None:
             return
         if self._clock.monotonic() < self._probe_at:
             raise StoreError("The store of responses takes no writes at the moment.")
-        self.failed()  # whoever comes meanwhile waits for this probe's second to pass
+        self._wait()  # whoever comes meanwhile is refused until this probe's second has passed
         await self._store.ping()
-        self._probe_at = None
+        if self._probe_at is not None:
+            self._probe_at = None
+            _log.info("store_up_again")
+
+    def _wait(self) -> None:
+        self._probe_at = self._clock.monotonic() + PROBE_EVERY_S

@@ -136,6 +136,10 @@ class Store(MemoryStateStore):
         self._called("chain")
         return await super().chain(tenant, response_id)
 
+    async def abandoned(self) -> Sequence[ResponseRecord]:
+        self._called("abandoned")
+        return await super().abandoned()
+
     async def ping(self) -> None:
         self._called("ping")
 

@@ -15,7 +15,13 @@ from ...application.ports import (
 from ...domain.errors import StoreError
 from ...domain.turn import RUNNING, Conversation, KeptItem, ResponseRecord
 from ..stored.json_text import decode_object, json_text
-from ..stored.records import decode_item, decode_record, encode_item, encode_record
+from ..stored.records import (
+    decode_if_known,
+    decode_item,
+    decode_record,
+    encode_item,
+    encode_record,
+)
 from ..stored.refusals import id_is_taken, item_is_there, too_large, too_many_items
 from . import scripts
 from .names import parted, quoted, unquoted
@@ -82,7 +88,8 @@ class RedisStateStore(StateStore):
             value: bytes | None = await self._server.run(
                 scripts.FIND, quoted(tenant), quoted(id_), self._over()
             )
-            if value is not None and (record := _readable(value, tenant, id_)) is not None:
+            record = None if value is None else decode_if_known(value, tenant, id_)
+            if record is not None and record.status in RUNNING:  # it may have ended by now
                 found.append(record)
         return found
 
@@ -264,15 +271,6 @@ def _decode_chain(tenant: str, found: Sequence[bytes]) -> list[ResponseRecord]:
 def _decode_items(found: Sequence[bytes]) -> tuple[KeptItem, ...]:
     pairs = zip(found[::2], found[1::2], strict=True)
     return tuple([KeptItem(unquoted(id_), decode_item(value)) for id_, value in pairs])
-
-
-def _readable(value: bytes, tenant: str, id_: str) -> ResponseRecord | None:
-    """Return a response that runs; None if it ended by now, or is of a later release's kind."""
-    try:
-        record = decode_record(value, tenant, id_)
-    except StoreError:
-        return None  # whoever wrote it looks after it
-    return record if record.status in RUNNING else None
 
 
 def _flat(items: Sequence[KeptItem]) -> Iterator[str | bytes]:

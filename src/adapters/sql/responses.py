@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from ...domain.errors import InvalidRequest
 from ...domain.turn import RUNNING, ResponseRecord
-from ..stored.records import decode_record, encode_record
+from ..stored.records import decode_if_known, decode_record, encode_record
 from . import schema
 
 _responses = schema.responses.c
@@ -192,7 +192,8 @@ def forget(connection: Connection, tenant: str, response_id: str, oldest: float)
 
 def abandoned(connection: Connection, now: float) -> Sequence[ResponseRecord]:
     rows = connection.execute(_ABANDONED, {"now": now})
-    return [decode_record(value, tenant, id_) for tenant, id_, value in rows]
+    found = [decode_if_known(value, tenant, id_) for tenant, id_, value in rows]
+    return [record for record in found if record is not None]
 
 
 def export_keys(

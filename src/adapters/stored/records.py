@@ -123,6 +123,14 @@ def decode_record(value: bytes, tenant: str, id_: str) -> ResponseRecord:
         raise _unreadable(error) from error
 
 
+def decode_if_known(value: bytes, tenant: str, id_: str) -> ResponseRecord | None:
+    """Return the response; None if a later modelmux wrote it, which then looks after it."""
+    try:
+        return decode_record(value, tenant, id_)
+    except StoreError:
+        return None
+
+
 def encode_item(item: Item) -> bytes:
     """Return an item of a conversation.
 

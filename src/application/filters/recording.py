@@ -150,8 +150,8 @@ class PreparedTurn:
                 kept = appended is None or await store.append(
                     asked.tenant, appended.conversation, appended.items
                 )
-        except StoreError:
-            self._parts.guard.failed()
+        except StoreError as down:
+            self._parts.guard.failed(down)
             raise
         if not kept:
             raise Conflict("The response, or its conversation, is gone.", reason="not_running")
@@ -166,8 +166,8 @@ class PreparedTurn:
         if told and not isinstance(error, StoreError):
             try:
                 await self._parts.store.add(record)
-            except StoreError:
-                self._parts.guard.failed()
+            except StoreError as down:
+                self._parts.guard.failed(down)
             except InvalidRequest:
                 pass  # too large to be kept even so; the caller is told of the failure itself
 

@@ -1,6 +1,7 @@
 """Jobs: a background response runs on, can be followed and cancelled from anywhere, ends once."""
 
 import asyncio
+import logging
 from dataclasses import replace
 
 import pytest
@@ -585,19 +586,30 @@ async def test_the_reaper_goes_on_after_a_store_that_was_down(
     await begin(dead)
     dead.clock.advance(7.0)
     house = dead.beside()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(house.store, "abandoned", _down)
-        house.jobs.start()
+    house.store.down = True
+    caplog.set_level(logging.INFO)
+    house.jobs.start()
+    for _ in range(3):
         await let_run()
-    assert "reaping_failed" in caplog.text
+        dead.clock.advance(2.0)
+    await let_run()
+    house.store.down = False
     dead.clock.advance(2.0)
     await let_run()
     assert await status(house) is Status.FAILED
+    assert [record.message for record in caplog.records] == ["store_down", "store_up_again"]
     await house.jobs.aclose()
 
 
-async def _down() -> None:
-    raise StoreError("down")
+async def test_a_house_that_opens_without_its_store_refuses_before_a_model_is_asked() -> None:
+    house = House()
+    house.store.down = True
+    house.jobs.start()
+    await let_run()
+    with pytest.raises(StoreError):
+        await house.jobs.open(turn_of(1))
+    assert house.model.opens == 0
+    await house.jobs.aclose()
 
 
 async def test_closing_fails_what_runs_and_takes_nothing_new() -> None:

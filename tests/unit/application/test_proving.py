@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from modelmux.adapters.memory.clock import ManualClock
+from modelmux.adapters.memory.proof_vault import MemoryProofVault
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.filters.proving import Proving, put_back
-from modelmux.application.ports import KeptProof, ProofKey, ProofVault
+from modelmux.application.ports import KeptProof, ProofKey
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.conversation import (
     Item,
@@ -39,10 +41,11 @@ ON_CALL = Proof(Vendor.GOOGLE, "g", "thought_signature", "tsig")
 TOOLS = (FunctionTool("f"),)
 
 
-class DictVault(ProofVault):
-    """Enough of a vault to look into; `broken` makes it refuse."""
+class OpenVault(MemoryProofVault):
+    """One to look into; `broken` makes it refuse."""
 
     def __init__(self, *, broken: bool = False) -> None:
+        super().__init__(ManualClock())
         self.kept: dict[ProofKey, KeptProof] = {}
         self.broken = broken
 
@@ -50,11 +53,12 @@ class DictVault(ProofVault):
         if self.broken:
             raise StoreError("the disk is full")
         self.kept.update(proofs)
+        await super().keep(proofs)
 
     async def find(self, keys: Iterable[ProofKey]) -> Mapping[ProofKey, KeptProof]:
         if self.broken:
             raise StoreError("the disk is full")
-        return {key: self.kept[key] for key in keys if key in self.kept}
+        return await super().find(keys)
 
 
 def answering(*events: StreamEvent) -> ScriptedProvider:
@@ -72,7 +76,7 @@ SECOND_TURN = (user("Hi"), ToolCall("c1", "f", "{}"), ToolResult("c1", (Text("ok
 
 
 async def test_thoughts_and_proofs_of_calls_are_kept_and_put_back_in_the_next_turn() -> None:
-    vault = DictVault()
+    vault = OpenVault()
     first = answering(
         ReasoningDelta("I "), ReasoningDelta("think"), ReasoningFinished(SIGNED),
         ToolCallStarted(0, "c1", "f"), ToolCallStarted(1, "c2", "f", proof=ON_CALL),
@@ -90,7 +94,7 @@ async def test_thoughts_and_proofs_of_calls_are_kept_and_put_back_in_the_next_tu
 
 
 async def test_proofs_are_kept_before_the_end_is_told() -> None:
-    vault = DictVault()
+    vault = OpenVault()
     inner = answering(ReasoningFinished(SIGNED), ToolCallStarted(0, "c1", "f"))
     answer = await Proving(inner, vault).open(with_proofs())
     await answer.read()
@@ -100,7 +104,7 @@ async def test_proofs_are_kept_before_the_end_is_told() -> None:
 
 
 async def test_another_tenant_finds_nothing() -> None:
-    vault = DictVault()
+    vault = OpenVault()
     inner = answering(ReasoningFinished(SIGNED), ToolCallStarted(0, "c1", "f"))
     await drain(await Proving(inner, vault).open(with_proofs()))
     await drain(await Proving(inner, vault).open(with_proofs(*SECOND_TURN, tenant="evil")))
@@ -108,7 +112,7 @@ async def test_another_tenant_finds_nothing() -> None:
 
 
 async def test_calls_without_proofs_are_not_kept() -> None:
-    vault = DictVault()
+    vault = OpenVault()
     inner = answering(ReasoningDelta("open model"), ToolCallStarted(0, "c1", "f"))
     await drain(await Proving(inner, vault).open(with_proofs()))
     assert vault.kept == {}
@@ -117,16 +121,16 @@ async def test_calls_without_proofs_are_not_kept() -> None:
 async def test_a_broken_vault_is_noted_and_traffic_goes_on() -> None:
     inner = answering(ReasoningFinished(SIGNED), ToolCallStarted(0, "c1", "f"))
     request = with_proofs(*SECOND_TURN)
-    await drain(await Proving(inner, DictVault(broken=True)).open(request))
+    await drain(await Proving(inner, OpenVault(broken=True)).open(request))
     assert [str(adjustment) for adjustment in request.journal.adjustments] == ["proofs=lost"] * 2
 
 
 async def test_targets_without_proofs_and_requests_without_tools_pass_untouched() -> None:
     inner = answering()
     without = replace(asking(content_of(*SECOND_TURN, tools=TOOLS)), capabilities=Capabilities())
-    await Proving(inner, DictVault(broken=True)).open(without)
+    await Proving(inner, OpenVault(broken=True)).open(without)
     plain = replace(with_proofs(), content=asking().content)
-    await Proving(inner, DictVault(broken=True)).open(plain)
+    await Proving(inner, OpenVault(broken=True)).open(plain)
     assert inner.requests[0] is without
     assert inner.requests[1] is plain
 
@@ -134,7 +138,7 @@ async def test_targets_without_proofs_and_requests_without_tools_pass_untouched(
 async def test_a_relayed_tool_conversation_is_translated_so_that_its_proofs_are_seen() -> None:
     inner = answering()
     request = replace(with_proofs(), verbatim=Verbatim(Dialect.CHAT_COMPLETIONS, {}))
-    await Proving(inner, DictVault()).open(request)
+    await Proving(inner, OpenVault()).open(request)
     assert inner.requests[0].verbatim is None
 
 
@@ -187,5 +191,5 @@ async def test_what_is_relayed_where_clients_carry_the_proofs_stays_relayed() ->
         capabilities=Capabilities(dialects=spoken, proofs=Vendor.OPENAI),
         verbatim=Verbatim(Dialect.RESPONSES, {}),
     )
-    await Proving(inner, DictVault(broken=True)).open(request)
+    await Proving(inner, OpenVault(broken=True)).open(request)
     assert inner.requests[0] is request

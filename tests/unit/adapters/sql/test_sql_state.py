@@ -16,7 +16,7 @@ from tests.contracts.event_log import EventLogContract
 from tests.contracts.leases import LeasesContract
 from tests.contracts.state_store import StateStoreContract
 from tests.support.databases import execute, run_sql
-from tests.support.state_samples import LIMITS, StateKit, record
+from tests.support.state_samples import LIMITS, StateKit, record, running
 
 
 def kit_on(database: Database) -> StateKit:
@@ -156,6 +156,14 @@ async def test_what_a_later_release_wrote_is_a_store_error(database: Database) -
         await store.find("acme", "resp_0")
     with pytest.raises(StoreError, match="this release"):
         await store.chain("acme", "resp_0")
+
+
+async def test_jobs_of_a_later_release_keep_nobody_from_finding_ours(database: Database) -> None:
+    store = kit_on(database).store
+    await store.add(running("resp_new"))
+    await execute(database, update(schema.responses).values(value=b"\xff\x00"))
+    await store.add(running("resp_ours"))
+    assert [one.id for one in await store.abandoned()] == ["resp_ours"]
 
 
 async def test_large_exports_are_read_a_few_megabytes_at_a_time() -> None:
