@@ -115,8 +115,9 @@ def told_by(event: Any) -> Iterator[str]:  # Any: as above
             usage = event.response.usage
             told = f"{usage.input_tokens} in, {usage.output_tokens} out"
             yield f"   completed  event {event.sequence_number}; usage {told}"
-        case str() as other if other not in _QUIET:
-            yield f"   {other}"
+        case other:
+            if other not in _QUIET:
+                yield f"   {other}"
 
 
 if __name__ == "__main__":
