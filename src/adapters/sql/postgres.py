@@ -19,6 +19,7 @@ T = TypeVar("T")
 _SCHEMA_LOCK = 0x6D6D_7801  # any number that nobody else takes: "mmx", 1
 _CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 15.0
+_LEAVE_S = 1.0
 _SESSION = {
     "application_name": "modelmux",
     # The server's own default may lose the last commits with the power.
@@ -32,14 +33,18 @@ class PostgresDatabase(Database):
     """A database by its URL, `postgresql://user:password@host:port/name`, and a few connections.
 
     What else the URL may say (`sslmode`, socket folders, several hosts) is as libpq has it.
-    `busy_timeout_s` is how long it waits for another process that writes.
+    `busy_timeout_s` is how long it waits for another process that writes, `longest_s` how long a
+    work may take in all.
 
     Raises:
         ConfigurationError: the URL is none; it is not told, for it holds a password.
     """
 
-    def __init__(self, url: Secret, *, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, url: Secret, *, busy_timeout_s: float = 5.0, longest_s: float = 10.0
+    ) -> None:
         super().__init__(_place(url))
+        self._longest_s = longest_s
         self._engine = create_engine(
             "postgresql+asyncpg://",
             connect_args={
@@ -122,14 +127,35 @@ class PostgresDatabase(Database):
         return isinstance(error, OperationalError | InterfaceError | OSError)
 
     async def _carry(self, running: Coroutine[Any, Any, T]) -> T:
-        """Run to the end, even if the caller is cancelled: a connection is never left halfway."""
+        """Run to the end, even if the caller is cancelled: a connection is never left halfway.
+
+        What takes too long is given up, and its connection with it: the driver's own time limits
+        wait for a server that was cut off.
+        """
         if self._closed:
             running.close()
             raise OSError("it was closed")
         task = asyncio.ensure_future(running)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(self._longest_s, _give_up, task, loop)
+        task.add_done_callback(lambda _: deadline.cancel())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if not task.cancelled() or caller is None or caller.cancelling():
+                raise
+            raise TimeoutError("it did not answer in time") from None
+
+
+# Any: as in `_running`
+def _give_up(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel until it ends: the first time the driver asks the server's leave, and waits for it."""
+    if not task.done():
+        task.cancel()
+        loop.call_later(_LEAVE_S, _give_up, task, loop)
 
 
 def _raise_schema_alone(connection: Connection) -> None:
