@@ -6,28 +6,27 @@ outermost handler: whatever happens, the caller is told and the exchange is sett
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Generic
 
 from ..application.ports import Answer, Exchange
-from ..domain.deferred import Deferred
-from ..domain.errors import ModelmuxError, ProviderProtocolBroken, RequestError
+from ..domain.errors import ModelmuxError, ProviderProtocolBroken
 from ..domain.events import RelayedBytes, ResponseFinished
-from ..domain.request import Caller, Generation, GenerationRequest, Verbatim
+from ..domain.request import GenerationRequest, Verbatim
 from ..domain.response import Response, ResponseBuilder
 from .asgi import Receive, Scope, Send
 from .authentication import admit
 from .body import check_body_headers, read_body
+from .body_decoder import BodyDecoder
 from .client_dialect import AnswerHead, ClientDialect, EnvelopeT, StreamEncoder
 from .errors import UNEXPECTED, Refusal, describe, encode_refusal
 from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, Headers, request_id, send_whole
-from .members import LARGE_BODY_BYTES, Members, decode_members, too_deep
+from .members import too_deep
 from .services import Services
 from .sse import SSE_HEADERS
 from .watcher import ClientGone, RunningCall, RunningCalls
 
 _log = logging.getLogger("modelmux.http")
-_LARGE_AT_ONCE = 1
 
 
 class GenerationHandler(Generic[EnvelopeT]):
@@ -40,8 +39,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         self._calls = calls
         self._dialect = dialect
         self._headers = AnswerHeaders()
-        # Each decoding holds the interpreter for moments; many at once would queue for it.
-        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._decoder = BodyDecoder(dialect)
         self._monotonic = services.clock.monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,15 +90,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         body = await read_body(run.call.receive, run.call, limit)
         if services.body_log is not None:
             services.body_log("request", exchange.request_id, body)
-        if len(body) < LARGE_BODY_BYTES:
-            members = decode_members(body)
-            envelope = dialect.decode_envelope(members)
-            content = Deferred(lambda: dialect.decode_content(members, caller))
-        else:
-            async with self._large:
-                members, envelope, content = await asyncio.to_thread(
-                    _decode_large, dialect, body, caller
-                )
+        members, envelope, content = await self._decoder.decode(body, caller)
         del body
         run.headers = _READ  # a stream may run for an hour
         run.model = envelope.model
@@ -258,24 +248,3 @@ def _note_gone(exchange: Exchange) -> None:
     exchange.client_gone = True
     if exchange.status == 0:
         exchange.status = CLIENT_GONE_STATUS
-
-
-def _decode_large(
-    dialect: ClientDialect[EnvelopeT], body: bytes, caller: Caller
-) -> tuple[Members, EnvelopeT, Deferred[Generation]]:
-    """Decode all of a large body, in a thread: later on it would hold up the event loop."""
-    members = decode_members(body)
-    envelope = dialect.decode_envelope(members)
-    try:
-        content = Deferred.of(dialect.decode_content(members, caller))
-    except RequestError as error:
-        content = Deferred[Generation](_raising(error))
-    return members, envelope, content
-
-
-def _raising(error: RequestError) -> Callable[[], Generation]:
-    def make() -> Generation:
-        # A fresh traceback each time: the old one would hold frames and grow.
-        raise error.with_traceback(None)
-
-    return make

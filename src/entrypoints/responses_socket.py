@@ -15,13 +15,13 @@ import msgspec
 
 from ..application.ports import Answer, Exchange
 from ..domain.conversation import Item
-from ..domain.deferred import Deferred
 from ..domain.errors import InvalidRequest, ModelmuxError, UnsupportedFeature
 from ..domain.events import ResponseFinished
 from ..domain.request import Caller, GenerationRequest
 from ..domain.turn import Turn
 from .asgi import Receive, Scope, Send
 from .authentication import admit
+from .body_decoder import BodyDecoder
 from .client_dialect import AnswerHead, ClientDialect, StreamEncoder
 from .errors import UNEXPECTED, Refusal, describe, encode_refusal
 from .exchange import CLIENT_GONE_STATUS, JSON, request_id
@@ -47,7 +47,7 @@ _TOO_MANY = Refusal(
     429,
     "rate_limit_error",
     "too_many_waiting",
-    f"One response runs at a time, and {_MOST_WAITING} requests wait for it already.",
+    f"One response runs at a time; {_MOST_WAITING} requests may wait for it, of one's size in all.",
 )
 
 
@@ -58,6 +58,7 @@ class ResponsesSocket:
     def __init__(self, services: Services, dialect: ClientDialect[Any]) -> None:
         self._services = services
         self._dialect = dialect
+        self._decoder = BodyDecoder(dialect, _decode_frame)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         services = self._services
@@ -72,7 +73,7 @@ class ResponsesSocket:
         told = [(b"x-request-id", id_.encode("ascii"))]
         await send({"type": "websocket.accept", "headers": told})
         with suppress(OSError):  # what our server raises when the client has gone
-            await _Connection(services, self._dialect, caller, send).run(receive)
+            await _Connection(services, self._dialect, self._decoder, caller, send).run(receive)
 
 
 async def _refuse_handshake(send: Send, refusal: Refusal, id_: str) -> None:
@@ -87,14 +88,21 @@ class _Connection:
     """One client's connection. Its reader goes on while an answer runs: only it sees the end."""
 
     def __init__(
-        self, services: Services, dialect: ClientDialect[Any], caller: Caller, send: Send
+        self,
+        services: Services,
+        dialect: ClientDialect[Any],
+        decoder: BodyDecoder[Any],
+        caller: Caller,
+        send: Send,
     ) -> None:
         self._services = services
         self._dialect = dialect
+        self._decoder = decoder
         self._caller = caller
         self._send = send
         self._known: OrderedDict[str, tuple[Item, ...]] = OrderedDict()
-        self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue(_MOST_WAITING)
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(_MOST_WAITING)
+        self._waiting_bytes = 0
 
     async def run(self, receive: Receive) -> None:
         """Answer one request after the other until the client or the hour is gone."""
@@ -120,16 +128,22 @@ class _Connection:
     async def _read_all(self, receive: Receive) -> None:
         while (event := await receive())["type"] == "websocket.receive":
             text = event.get("text")
-            try:
-                self._waiting.put_nowait(event["bytes"] if text is None else text)
-            except asyncio.QueueFull:
+            frame: bytes = event["bytes"] if text is None else text.encode()
+            size_bytes = self._waiting_bytes + len(frame)
+            # Together they take no more than one request may.
+            if self._waiting.full() or size_bytes > self._services.limits.max_body_bytes:
                 await self._tell(_error_event(_TOO_MANY, _TOO_MANY.message))
+            else:
+                self._waiting_bytes = size_bytes
+                self._waiting.put_nowait(frame)
 
     async def _answer_all(self) -> None:
         while True:
-            await self._answer(await self._waiting.get())
+            frame = await self._waiting.get()
+            self._waiting_bytes -= len(frame)
+            await self._answer(frame)
 
-    async def _answer(self, frame: str | bytes) -> None:
+    async def _answer(self, frame: bytes) -> None:
         services = self._services
         exchange = Exchange(
             services.ids.new("req_"), "WEBSOCKET", self._dialect.path, status=200, stream=True
@@ -156,10 +170,9 @@ class _Connection:
             exchange.duration_s = services.clock.monotonic() - started_at
             services.observer.exchange_settled(exchange)
 
-    async def _stream(self, run: "_Run", frame: str | bytes) -> None:
+    async def _stream(self, run: "_Run", frame: bytes) -> None:
         services, dialect = self._services, self._dialect
-        members = _decode_frame(frame)
-        envelope = dialect.decode_envelope(members)
+        _, envelope, content = await self._decoder.decode(frame, self._caller)
         run.model = envelope.model
         now = services.clock.now()
         id_ = services.ids.new(dialect.id_prefix)
@@ -167,7 +180,6 @@ class _Connection:
         if turn is not None:
             turn.relayable = False  # an answer that is to be continued has to be understood
             turn.known = self._known
-        content = Deferred(lambda: dialect.decode_content(members, self._caller))
         answer = run.answer = await services.respond.open(
             GenerationRequest(
                 envelope.model,
@@ -228,9 +240,9 @@ class _Run:
         self.encoder: StreamEncoder | None = None
 
 
-def _decode_frame(frame: str | bytes) -> Members:
+def _decode_frame(frame: bytes) -> Members:
     """Return the members of a `response.create` as those of a request that streams."""
-    members = decode_members(frame.encode() if isinstance(frame, str) else frame)
+    members = decode_members(frame)
     kind = members.pop("type", None)
     if kind is None or bytes(kind) != b'"response.create"':
         raise InvalidRequest(

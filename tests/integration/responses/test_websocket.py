@@ -134,6 +134,19 @@ async def test_too_many_at_once_are_refused_and_the_rest_answered(gateway: Serve
     assert len(ends) - len(refused) >= 16
 
 
+async def test_what_waits_is_no_larger_than_one_request_may_be(slow: ServedGateway) -> None:
+    large = json.dumps({"type": "response.create", "input": "x" * (17 * 2**20)})
+    async with socket(slow) as connection:
+        await send(connection, input="word " * 30)
+        for _ in range(2):
+            await connection.send(large)
+        refused = (await ending(connection))[-1]
+        assert refused["error"]["code"] == "too_many_waiting"
+        assert (await ending(connection))[-1]["type"] == "response.completed"
+        (waited,) = await ending(connection)
+        assert waited["error"]["param"] == "model"
+
+
 @pytest.mark.parametrize(
     ("frame", "param"),
     [
