@@ -36,7 +36,7 @@ def response_frames(body: Json, flavour: str) -> list[bytes]:
         {"type": "response.in_progress", "response": begun},
     ]
     for index, item in enumerate(whole["output"]):
-        events += [{"output_index": index, **event} for event in _item_events(item)]
+        events += [{"output_index": index, **event} for event in _item_events(item, flavour)]
     events.append({"type": "response.completed", "response": whole})
     return [_frame(event, number) for number, event in enumerate(events)]
 
@@ -191,8 +191,9 @@ def _text(content: Any) -> str:  # Any: text, parts or null
     return content or ""
 
 
-def _item_events(item: Json) -> Iterator[Json]:
+def _item_events(item: Json, flavour: str) -> Iterator[Json]:
     """Yield the events of one item, without their place in the output."""
+    thought_part = "reasoning_part" if flavour == "vllm" else "content_part"
     begun = item | {"status": "in_progress"}
     for name in ("content", "summary"):
         if name in item:
@@ -217,9 +218,12 @@ def _item_events(item: Json) -> Iterator[Json]:
                 yield {"type": f"{head}_part.done", **place, "part": part}
             for number, part in enumerate(item.get("content", ())):
                 place = {**at, "content_index": number}
+                head = f"response.{thought_part}"
+                yield {"type": f"{head}.added", **place, "part": part | {"text": ""}}
                 for piece in pieces(part["text"]):
                     yield {"type": "response.reasoning_text.delta", **place, "delta": piece}
                 yield {"type": "response.reasoning_text.done", **place, "text": part["text"]}
+                yield {"type": f"{head}.done", **place, "part": part}
         case "function_call":
             head, text = "response.function_call_arguments", item["arguments"]
             for piece in (text[:3], text[3:]):

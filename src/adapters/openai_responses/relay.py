@@ -3,8 +3,11 @@
 Most frames tell a piece of an item. Those that have a whole response, or an error, are told from
 them by what they name: a quote inside a JSON string is escaped, so text cannot pass for a member.
 The upstream's id of the response stands in frames of the former kind alone; ours takes its place.
+vLLM has a name of its own for the parts of thoughts, at which strict clients stumble: it is told as
+OpenAI does.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -27,6 +30,8 @@ from .endings import CALLS, decode_failure, decode_reason, decode_usage
 from .wire import NOTHING, WireMark, WirePassing, decode_mark, decode_passing
 
 _DONE: Final = b"data: [DONE]\n\n"
+_THOUGHT_PART: Final = b"response.reasoning_part."
+_NAMED_PART: Final = re.compile(rb'(^event: ?|"type": ?")response\.reasoning_part\.', re.MULTILINE)
 _ENDED: Final = frozenset({"response.completed", "response.incomplete", "response.cancelled"})
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -84,7 +89,7 @@ class ResponsesRelay(Relay):
             and b"event: error" not in frames
             and b"[DONE]" not in frames
         ):
-            return [RelayedBytes(frames)]
+            return [RelayedBytes(_respelled(frames))]
         return self._read(SseDecoder(self._max_event_bytes).feed(frames))
 
     def close(self) -> list[StreamEvent]:
@@ -171,7 +176,7 @@ class ResponsesRelay(Relay):
 
     def _pass(self, events: list[StreamEvent]) -> None:
         if self._held:
-            events.append(RelayedBytes(b"".join(self._held)))
+            events.append(RelayedBytes(_respelled(b"".join(self._held))))
             self._held = []
 
     def _ending(self, response: WirePassing) -> tuple[FinishReason, Usage | None]:
@@ -195,6 +200,12 @@ class ResponsesRelay(Relay):
 def _frame(frame: SseFrame, data: bytes) -> bytes:
     name = b"event: %b\n" % frame.event if frame.event else b""
     return b"%bdata: %b\n\n" % (name, data.replace(b"\n", b"\ndata: "))
+
+
+def _respelled(frames: bytes) -> bytes:
+    if _THOUGHT_PART not in frames:
+        return frames
+    return _NAMED_PART.sub(rb"\1response.content_part.", frames)
 
 
 def _is_there(value: msgspec.Raw) -> bool:

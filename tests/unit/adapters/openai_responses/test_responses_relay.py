@@ -62,6 +62,17 @@ def test_an_id_in_a_text_stays() -> None:
     assert quoted in passed
 
 
+@pytest.mark.parametrize("split", [True, False])
+def test_parts_of_thoughts_are_told_as_clients_know_them(split: bool) -> None:
+    text = json.dumps('event: response.reasoning_part. "type":"response.reasoning_part.').encode()
+    data = recorded("vllm_reasoning.sse").replace(b'"Hi"', text)
+    passed = relayed(relay_stream(frames_of(data) if split else [data]))
+    assert text in passed
+    assert b"event: response.reasoning_part." not in passed
+    assert b'"type":"response.reasoning_part.' not in passed
+    assert passed.count(b"event: response.content_part.added\n") == 2
+
+
 def test_frames_before_the_first_item_wait_for_it() -> None:
     relay = responses_relay()
     created, in_progress, added, part, delta, *_ = frames_of(recorded("openai_text.sse"))
