@@ -23,7 +23,7 @@ from ...domain.request import (
 from ...domain.tools import AUTO
 from ..members import Members, decode_member, decode_noting, too_deep
 from .items import Decoded, decode_items
-from .settings import LOGPROBS
+from .settings import LOGPROBS, SEALED_THOUGHTS
 from .tools import decode_choice, decode_tools
 from .wire import (
     FormatShape,
@@ -56,7 +56,7 @@ _OF_SAMPLING = frozenset(
 # What can be included because we tell it, or keep it, in any case.
 _ALWAYS_THERE = frozenset(
     {
-        LOGPROBS, "reasoning.encrypted_content", "message.input_image.image_url",
+        LOGPROBS, SEALED_THOUGHTS, "message.input_image.image_url",
         "computer_call_output.output.image_url",
     }
 )  # fmt: skip

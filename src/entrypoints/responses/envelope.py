@@ -1,4 +1,4 @@
-"""The top level of a Responses request: what is checked before anything is planned.
+"""The top level of a Responses request.
 
 Every member with a small value is checked here for both lanes; what stands inside input and tools
 is the upstream's to judge when relayed, and `decode.py`'s when translated.
@@ -6,7 +6,7 @@ is the upstream's to judge when relayed, and `decode.py`'s when translated.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 from msgspec import Raw, ValidationError
 from msgspec.json import Decoder
@@ -16,29 +16,27 @@ from ...domain.errors import InvalidRequest
 from ...domain.request import Caller
 from ...domain.turn import MARK, ResponseRecord, Status, Turn
 from ..client_dialect import Envelope
-from ..members import LARGE_BODY_BYTES, Members, decode_member, missing
+from ..members import Members, decode_member, missing
+from ..top_level import TopLevel, check_count, decoders_of
 from .settings import LOGPROBS, encode_settings
 from .wire import ConversationShape, ModelName, SealedItem, SmallMembers, Verbosity
 
 MAX_ITEMS = 20_000
 
-# Each member is decoded by itself, so that an error names it and the large ones stay unread.
-_CHECKS: Mapping[str, "Decoder[Any]"] = {  # Any: each decoder has its own type
-    name: Decoder(kind) for name, kind in get_type_hints(SmallMembers, include_extras=True).items()
-}
 _MODEL = Decoder(ModelName)
-_ARRAY = Decoder(list[Raw])
 _SEALED_ITEMS = Decoder(list[SealedItem])
 _TEXT = Decoder(dict[str, Raw])
 _VERBOSITY = Decoder(Verbosity | None)
-# Of what may be large only the outermost form: first bytes, and their name for people.
-_FORMS: Mapping[str, tuple[bytes, str]] = {
-    "input": (b'"[n', "a string or an array"),
-    "instructions": (b'"n', "a string"),
-    "tools": (b"[n", "an array"),
-    "tool_choice": (b'"{n', "a string or an object"),
-    "text": (b"{n", "an object"),
-}
+_TOP = TopLevel(
+    decoders_of(SmallMembers),
+    {
+        "input": (b'"[n', "a string or an array"),
+        "instructions": (b'"n', "a string"),
+        "tools": (b"[n", "an array"),
+        "tool_choice": (b'"{n', "a string or an object"),
+        "text": (b"{n", "an object"),
+    },
+)
 _NULL = b"null"
 # What makes input ours: envelopes that we sealed, and ids that we gave.
 _MARK = MARK.encode()
@@ -72,13 +70,7 @@ def decode_envelope(members: Members) -> ResponsesEnvelope:
     if raw is None:
         raise missing("model")
     model = decode_member(_MODEL, raw, "model")
-    values: dict[str, Any] = {}  # Any: checked by the decoder of each name
-    for name, raw in members.items():
-        check = _CHECKS.get(name)
-        if check is not None:
-            values[name] = decode_member(check, raw, name)
-        elif name in _FORMS:
-            _check_form(name, raw)
+    values = _TOP.check(members)
     stream = bool(values.get("stream"))
     store = values.get("store") is not False
     background = bool(values.get("background"))
@@ -160,8 +152,7 @@ def _check_together(
 
 
 def _check_input(raw: Raw | None, *, continues: bool) -> None:
-    size = 0 if raw is None else memoryview(raw).nbytes
-    if raw is None or (size == len(_NULL) and bytes(raw) == _NULL):
+    if raw is None or (memoryview(raw).nbytes == len(_NULL) and bytes(raw) == _NULL):
         if not continues:
             raise InvalidRequest(
                 "Missing required parameter: 'input' (or 'previous_response_id', or "
@@ -170,29 +161,8 @@ def _check_input(raw: Raw | None, *, continues: bool) -> None:
                 reason="missing_required_parameter",
             )
         return
-    if memoryview(raw)[0] != 0x5B:  # [
-        return
-    # Only a very short array can be empty, and only a very long one hold too many.
-    if size < 64 and not continues and not decode_member(_ARRAY, raw, "input"):
-        raise InvalidRequest(
-            "'input' must hold at least one item.", param="input", reason="empty_array"
-        )
-    if size > LARGE_BODY_BYTES:
-        count = len(decode_member(_ARRAY, raw, "input"))
-        if count > MAX_ITEMS:
-            raise InvalidRequest(
-                f"'input' may hold {MAX_ITEMS} items; these are {count}.",
-                param="input",
-                reason="array_above_max_length",
-            )
-
-
-def _check_form(name: str, raw: Raw) -> None:
-    first, expected = _FORMS[name]
-    if memoryview(raw)[0] not in first:
-        raise InvalidRequest(
-            f"Invalid type for '{name}': expected {expected}.", param=name, reason="invalid_type"
-        )
+    if memoryview(raw)[0] == 0x5B:  # [
+        check_count(raw, "input", "item", most=MAX_ITEMS, may_be_empty=continues)
 
 
 def _is_passable(raw: Raw | None) -> bool:

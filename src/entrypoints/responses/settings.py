@@ -15,6 +15,7 @@ from ..members import Members, decode_member
 from .wire import MAX_TOOLS, ReasoningEnvelope
 
 LOGPROBS = "message.output_text.logprobs"
+SEALED_THOUGHTS = "reasoning.encrypted_content"
 _encode = msgspec.json.Encoder().encode
 _MEMBERS = Decoder(dict[str, Raw])
 _TOOLS = Decoder(list[dict[str, Raw]])

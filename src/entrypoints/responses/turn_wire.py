@@ -23,14 +23,13 @@ from .answer_wire import (
 )
 from .objects import ItemEncoder, encode_usage, part_logprobs
 from .open_items import frame
+from .settings import LOGPROBS, SEALED_THOUGHTS
 from .stream import ResponseWriter
 
 _encode = msgspec.json.Encoder().encode
 _MEMBERS = Decoder(dict[str, Raw])
 # Repeated to nobody: it says what of the answer is told, and is no member of it.
 _INCLUDE = "include"
-_SEALED = "reasoning.encrypted_content"
-_LOGPROBS = "message.output_text.logprobs"
 _WISHES: Decoder[list[str] | None] = Decoder(list[str] | None)
 # There is no `response.cancelled`: the SDKs know three ends, and of these the one that tells of a
 # part only is true of a response that was stopped. Its status says the rest.
@@ -108,8 +107,8 @@ class _Settings:
         members = _MEMBERS.decode(settings)
         wishes = members.pop(_INCLUDE, None)
         include = (None if wishes is None else _WISHES.decode(wishes)) or ()
-        self.sealed = _SEALED in include or _SEALED in more
-        self.logprobs = _LOGPROBS in include or _LOGPROBS in more
+        self.sealed = SEALED_THOUGHTS in include or SEALED_THOUGHTS in more
+        self.logprobs = LOGPROBS in include or LOGPROBS in more
         self.repeated = b"," + _encode(members)[1:] if members else b"}"
 
 

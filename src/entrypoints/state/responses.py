@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 
 from ..asgi import Receive, Scope, Send
 from ..exchange import JSON, send_whole
+from ..responses.settings import SEALED_THOUGHTS
 from ..services import Services
 from ..watcher import RunningCalls
 from .asking import Asking, Query, admitted, flag, known_form, page_asked, query_of, whole_number
@@ -16,7 +17,6 @@ from .following import Following
 from .shapes import encode_deleted, encode_page
 
 _JSON = "application/json"
-_SEALED = "reasoning.encrypted_content"
 _FROM_THE_START = -1
 _MAX_NUMBER = 2**31
 
@@ -82,7 +82,7 @@ class _Whole:
 
 def sealed_asked(query: Query) -> bool:
     """Return whether thoughts shall come in a form that can be sent back."""
-    return _SEALED in query.get("include", ())
+    return SEALED_THOUGHTS in query.get("include", ())
 
 
 def _plain(app: Any) -> Any:  # Any: Litestar's types of ASGI and ours differ in name only
