@@ -68,9 +68,9 @@ def test_parts_of_thoughts_are_told_as_clients_know_them(split: bool) -> None:
     data = recorded("vllm_reasoning.sse").replace(b'"Hi"', text)
     passed = relayed(relay_stream(frames_of(data) if split else [data]))
     assert text in passed
-    assert b"event: response.reasoning_part." not in passed
-    assert b'"type":"response.reasoning_part.' not in passed
+    assert passed.count(b"response.reasoning_part.") == 2  # those in the text
     assert passed.count(b"event: response.content_part.added\n") == 2
+    assert passed.count(b'"type":"response.content_part.done"') == 2
 
 
 def test_frames_before_the_first_item_wait_for_it() -> None:
