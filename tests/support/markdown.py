@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ADDRESS = "http://127.0.0.1:3000"
+"""Where the gateway of every example is."""
+
 _FENCE = re.compile(r"^```(?P<language>[a-z]+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 
@@ -21,6 +24,10 @@ class Block:
 
     def __str__(self) -> str:
         return f"{self.document}:{self.line}"
+
+    def aimed_at(self, url: str) -> str:
+        """Return the text as a request to another gateway."""
+        return self.text.replace(ADDRESS, url)
 
 
 def documents() -> list[Path]:

@@ -7,20 +7,14 @@ import sys
 
 import pytest
 
-from tests.support.markdown import ROOT, Block, blocks_of
+from tests.support.markdown import ADDRESS, ROOT, Block, blocks_of
 from tests.support.node import run_node
 from tests.support.serving import ServedGateway
-
-ADDRESS = "http://127.0.0.1:3000"
 
 
 def _requests(language: str) -> list[Block]:
     found = blocks_of(ROOT / "README.md", language)
     return [block for block in found if ADDRESS + "/v1" in block.text]
-
-
-def _aimed(block: Block, gateway: ServedGateway) -> str:
-    return block.text.replace(ADDRESS, gateway.url)
 
 
 def test_the_readme_has_a_request_in_each_language() -> None:
@@ -31,7 +25,7 @@ def test_the_readme_has_a_request_in_each_language() -> None:
 @pytest.mark.parametrize("block", _requests("sh"), ids=str)
 def test_the_curl_request_is_answered(block: Block, demo_gateway: ServedGateway) -> None:
     finished = subprocess.run(
-        ["sh", "-c", _aimed(block, demo_gateway)],
+        ["sh", "-c", block.aimed_at(demo_gateway.url)],
         capture_output=True,
         text=True,
         timeout=30,
@@ -45,7 +39,7 @@ def test_the_curl_request_is_answered(block: Block, demo_gateway: ServedGateway)
 @pytest.mark.parametrize("block", _requests("python"), ids=str)
 def test_the_python_request_is_answered(block: Block, demo_gateway: ServedGateway) -> None:
     finished = subprocess.run(
-        [sys.executable, "-c", _aimed(block, demo_gateway)],
+        [sys.executable, "-c", block.aimed_at(demo_gateway.url)],
         env={"PATH": os.environ.get("PATH", "")},
         capture_output=True,
         text=True,
@@ -58,6 +52,6 @@ def test_the_python_request_is_answered(block: Block, demo_gateway: ServedGatewa
 
 @pytest.mark.parametrize("block", _requests("typescript"), ids=str)
 def test_the_typescript_request_is_answered(block: Block, demo_gateway: ServedGateway) -> None:
-    finished = run_node(_aimed(block, demo_gateway), environment={})
+    finished = run_node(block.aimed_at(demo_gateway.url), environment={})
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.strip() == "You said: Hello!"
