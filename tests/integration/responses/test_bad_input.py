@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
@@ -14,6 +15,8 @@ from tests.support.responses_asking import TOOLS
 
 Json = dict[str, Any]  # Any: JSON
 
+NOTHING: Final[list[Json]] = []
+EMPTY: Final[Json] = {}
 USER: Final[Json] = {"role": "user", "content": "Hello"}
 CALL: Final[Json] = {
     "type": "function_call",
@@ -24,7 +27,12 @@ CALL: Final[Json] = {
     "arguments": '{"city":"x"}',
 }
 RESULT: Final[Json] = {"type": "function_call_output", "call_id": "call_1", "output": "sunny"}
-TEXT: Final[Json] = {"type": "output_text", "text": "Hi", "annotations": [], "logprobs": []}
+TEXT: Final[Json] = {
+    "type": "output_text",
+    "text": "Hi",
+    "annotations": NOTHING,
+    "logprobs": NOTHING,
+}
 CITED: Final[Json] = TEXT | {
     "annotations": [
         {"type": "url_citation", "url": "https://a.example", "title": "A"}
@@ -50,7 +58,7 @@ def refusal_of(http: httpx.Client, **body: Any) -> tuple[str, str | None]:
 
 # Items.
 
-ECHOED: Final = {
+ECHOED: Final[Mapping[str, list[Json]]] = {
     "texts by role alone": [{"role": "system", "content": "s"}, USER],
     "developer": [
         {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "d"}]},
@@ -61,7 +69,7 @@ ECHOED: Final = {
     "a refusal": [USER, ANSWER | {"content": [{"type": "refusal", "refusal": "No."}]}, USER],
     "an answer cut before its first word": [
         USER,
-        ANSWER | {"status": "incomplete", "content": []},
+        ANSWER | {"status": "incomplete", "content": NOTHING},
         USER,
     ],
     "a call with what the SDK read of it": [
@@ -79,7 +87,7 @@ ECHOED: Final = {
     ],
     "thoughts without proof": [
         USER,
-        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "reasoning", "id": "rs_1", "summary": NOTHING},
         {"role": "assistant", "content": "Hi"},
         USER,
     ],
@@ -160,11 +168,11 @@ WRONG: Final[tuple[tuple[object, str, str], ...]] = (
     ([{"type": "message", "content": "x"}], "missing_required_parameter", "input[0].role"),
     ([{"role": "tool", "content": "x"}], "invalid_value", "input[0].role"),
     ([{"role": "user", "content": None}], "invalid_type", "input[0].content"),
-    ([{"role": "user", "content": []}], "empty_array", "input[0].content"),
+    ([{"role": "user", "content": NOTHING}], "empty_array", "input[0].content"),
     ([{"role": "user", "content": [{"type": "x"}]}], "invalid_value", "input[0].content[0].type"),
     ([USER, "x"], "invalid_type", "input[1]"),
     ([USER, None], "invalid_type", "input[1]"),
-    ([USER, {}], "missing_required_parameter", "input[1].type"),
+    ([USER, EMPTY], "missing_required_parameter", "input[1].type"),
     ([USER, {"type": 5}], "invalid_type", "input[1].type"),
     ([USER, CALL | {"call_id": ""}, RESULT], "string_too_short", "input[1].call_id"),
     ([USER, RESULT], "invalid_value", "input"),
@@ -182,11 +190,14 @@ WRONG: Final[tuple[tuple[object, str, str], ...]] = (
         "invalid_encrypted_content",
         "input[0].encrypted_content",
     ),
-    ([], "empty_array", "input"),
+    (NOTHING, "empty_array", "input"),
     (7, "invalid_type", "input"),
-    ({}, "invalid_type", "input"),
+    (EMPTY, "invalid_type", "input"),
     (None, "missing_required_parameter", "input"),
 )
+
+
+WRONG_INPUT: Final[tuple[object, ...]] = tuple(items for items, _, _ in WRONG)
 
 
 @pytest.mark.parametrize(("items", "code", "param"), WRONG, ids=str)
@@ -201,7 +212,7 @@ def test_wrong_input_is_refused_where_it_is_wrong(
         assert told[1] == param
 
 
-@pytest.mark.parametrize("items", [row[0] for row in WRONG], ids=str)
+@pytest.mark.parametrize("items", WRONG_INPUT, ids=str)
 def test_wrong_input_is_judged_by_whoever_is_passed_it(http: httpx.Client, items: object) -> None:
     """Nobody reads it before the upstream does, which may be more lenient than we are."""
     for name in ("openai", "azure", "vllm"):
