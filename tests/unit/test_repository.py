@@ -148,7 +148,8 @@ def test_decisions_are_numbered_without_gaps() -> None:
 def test_a_decision_has_the_form(path: Path) -> None:
     lines = _text(path).splitlines()
     assert re.fullmatch(rf"# {int(path.name[:4])}\. .+", lines[0])
-    status = r"Status: (accepted|superseded by \d+) +Date: \d{4}-\d\d-\d\d"
+    state = r"(accepted(, extended by \[\d+\]\(\S+\))?|superseded by \d+)"
+    status = rf"Status: {state} +Date: \d{{4}}-\d\d-\d\d"
     assert re.fullmatch(status, lines[1])
     headings = [line for line in lines if line.startswith("## ")]
     wanted = ["Context", "Decision", "Considered", "Consequences", "Held by"]
