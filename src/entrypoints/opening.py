@@ -24,6 +24,8 @@ async def running(container: Container) -> AsyncGenerator[None]:
             stack.push_async_callback(adapter.aclose)
         store = await stack.enter_async_context(open_store(container))
         await open_seal(container)
+        for begin in store.begins:
+            await begin()
         if not store.turns.sweeps_itself:
             sweeping = container.sweeping()
             stack.push_async_callback(sweeping.aclose)

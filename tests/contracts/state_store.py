@@ -544,6 +544,19 @@ class StateStoreContract(ABC):
         assert [one.id for one in left] == ["resp_0", "resp_3", "resp_4", "resp_5"]
         assert await store.find("other", "resp_theirs") is not None
 
+    async def test_sweeps_at_once_leave_what_may_stay(
+        self, store: StateStore, clock: ManualClock
+    ) -> None:
+        many = LIMITS.tenant_responses + 3
+        for n in range(many):
+            await store.add(record(f"resp_{n}"))
+            await store.add_conversation(conversation(f"conv_{n}"), [kept("a")])
+        clock.advance(LIMITS.in_use_s * 2)
+        swept = await asyncio.gather(*(store.sweep() for _ in range(3)))
+        assert sum(one.crowded for one in swept) == 3 + many - LIMITS.tenant_conversations
+        left = [n for n in range(many) if await store.find("acme", f"resp_{n}")]
+        assert len(left) == LIMITS.tenant_responses
+
     async def test_too_many_of_all_go_oldest_first(
         self, store: StateStore, clock: ManualClock
     ) -> None:

@@ -9,13 +9,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
-    and_,
     bindparam,
     delete,
     func,
     select,
+    true,
 )
 
+from . import schema
 from .database import Database
 
 
@@ -25,6 +26,14 @@ class Dependent:
 
     table: Table
     owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How many rows there may be `of` a kind."""
+
+    of: ColumnElement[bool]
+    rows: int
 
 
 class RowSweep:
@@ -46,6 +55,7 @@ class RowSweep:
         self._key = table.c[key]
         self._age: Column[float] = table.c[age]
         self._slice_rows = slice_rows
+        self._alone = database.upsert(schema.changes)
         self._deletes = [
             delete(each).where(
                 each.c.tenant == bindparam("old_tenant"), each.c[owner] == bindparam("old_key")
@@ -72,43 +82,55 @@ class RowSweep:
     async def delete_surplus(self, tenant_rows: int, rows: int, *free: ColumnElement[bool]) -> int:
         """Delete the oldest `free` rows beyond so many of a tenant, and beyond so many in all."""
         gone = 0
-        for tenant, surplus in await self._database.read(
+        for tenant in await self._database.read(
             lambda connection: self._crowded(connection, tenant_rows)
         ):
-            gone += await self._delete(surplus, self._tenant == tenant, *free)
-        total = await self._database.read(
-            lambda connection: connection.scalar(select(func.count()).select_from(self._table))
-        )
-        return gone + await self._delete(max((total or 0) - rows, 0), *free)
+            gone += await self._delete(_Room(self._tenant == tenant, tenant_rows), *free)
+        everywhere = _Room(true(), rows)
+        if await self._database.read(lambda connection: self._surplus(connection, everywhere)) > 0:
+            gone += await self._delete(everywhere, *free)
+        return gone
 
-    def _crowded(self, connection: Connection, tenant_rows: int) -> list[tuple[str, int]]:
-        counted = connection.execute(
-            select(self._tenant, func.count())
-            .group_by(self._tenant)
-            .having(func.count() > tenant_rows)
-        )
-        return [(tenant, count - tenant_rows) for tenant, count in counted]
+    def _surplus(self, connection: Connection, room: _Room) -> int:
+        counted = select(func.count()).select_from(self._table).where(room.of)
+        return (connection.scalar(counted) or 0) - room.rows
+
+    def _crowded(self, connection: Connection, tenant_rows: int) -> Sequence[str]:
+        return connection.scalars(
+            select(self._tenant).group_by(self._tenant).having(func.count() > tenant_rows)
+        ).all()
 
     async def _delete(
-        self, at_most: int | None, *where: ColumnElement[bool], waits: bool = False
+        self, room: _Room | None, *where: ColumnElement[bool], waits: bool = False
     ) -> int:
         gone = 0
-        while at_most is None or gone < at_most:
-            size = self._slice_rows if at_most is None else min(self._slice_rows, at_most - gone)
-            went = await self._database.write(
-                partial(self._delete_slice, size=size, where=where, waits=waits)
-            )
+        while went := await self._database.write(
+            partial(self._delete_slice, room=room, where=where, waits=waits)
+        ):
             gone += went
-            if went < size:
+            if went < self._slice_rows:
                 break
         return gone
 
     def _delete_slice(
-        self, connection: Connection, size: int, where: Sequence[ColumnElement[bool]], waits: bool
+        self,
+        connection: Connection,
+        room: _Room | None,
+        where: Sequence[ColumnElement[bool]],
+        waits: bool,
     ) -> int:
+        size = self._slice_rows
+        if room is not None:
+            # One slice after the other, also of other processes: who counted while another
+            # deletes would delete as many again.
+            connection.execute(self._alone, {"subject": f"{self._table.name} swept", "counter": 0})
+            size = min(size, self._surplus(connection, room))
+            where = (room.of, *where)
+        if size <= 0:
+            return 0
         old = connection.execute(
             select(self._tenant, self._key)
-            .where(and_(True, *where))
+            .where(true(), *where)
             .order_by(self._age, self._key)
             .limit(size)
             # What somebody changes right now is in use: the next sweep looks at it again.

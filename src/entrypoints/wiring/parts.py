@@ -55,13 +55,17 @@ class TurnStores:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What is kept; `opens` and `closes` are in the order to be called."""
+    """What is kept; `opens` and `closes` are in the order to be called.
+
+    `begins` is for who serves: what then sweeps by itself, until it is closed.
+    """
 
     ring: KeyRing
     registry: KeyRegistry
     vault: ProofVault
     turns: TurnStores
     opens: tuple[Closing, ...] = ()
+    begins: tuple[Closing, ...] = ()
     closes: tuple[Closing, ...] = ()
 
 

@@ -42,6 +42,7 @@ def build_on(
         SqlKeyRegistry(database, clock),
         proofs,
         turns,
-        (database.start, ring.start, proofs.start, state.start),
+        (database.start, ring.start),
+        (proofs.start, state.start),
         (state.aclose, proofs.aclose, ring.aclose, database.aclose),
     )
