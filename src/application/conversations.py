@@ -12,7 +12,7 @@ from .holding import Holding, hold_conversation
 from .paging import Page, PageRequest, page_of
 from .ports import Clock, IdSource, StateStore
 
-MAX_ITEMS = 20
+_MAX_ITEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,7 @@ class Conversations:
     async def _named(
         self, tenant: str, items: Sequence[Item], there: Iterable[str]
     ) -> tuple[KeptItem, ...]:
-        if len(items) > MAX_ITEMS:
-            raise InvalidRequest(
-                f"'items' has at most {MAX_ITEMS} items a call; this has {len(items)}.",
-                param="items",
-            )
+        check_number(len(items))
         resolved = await ContextLoader(self.store).resolve(tenant, items, set(there))
         return tuple(KeptItem(self.ids.new(f"{id_prefix(item)}_{MARK}"), item) for item in resolved)
 
@@ -142,6 +138,18 @@ class Conversations:
             yield
         finally:
             await self.holding.release(hold)
+
+
+def check_number(number: int) -> None:
+    """Return if one call may bring so many items.
+
+    Raises:
+        InvalidRequest: it may not.
+    """
+    if number > _MAX_ITEMS:
+        raise InvalidRequest(
+            f"'items' has at most {_MAX_ITEMS} items a call; this has {number}.", param="items"
+        )
 
 
 def _item_not_found(item_id: str) -> NotFound:

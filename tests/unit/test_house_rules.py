@@ -92,6 +92,13 @@ def _reason_above(path: Path, number: int) -> bool:
     return path.read_text().splitlines()[number - 2].lstrip().startswith("# ")
 
 
+def test_no_test_patches_what_is_ours() -> None:
+    patching = re.compile(r"\.setattr\((?!sys, )|unittest\.mock|\bmocker\b")
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    guilty = [path for path in tests if patching.search(path.read_text())]
+    assert guilty == [Path(__file__)]  # which has the words
+
+
 def test_every_port_has_its_contract() -> None:
     written = {path.stem for path in (ROOT / "tests" / "contracts").glob("*.py")}
     assert {port.__module__.rpartition(".")[2] for port in PORTS} == written - {"__init__"}

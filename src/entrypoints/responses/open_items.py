@@ -38,7 +38,7 @@ class Frames:
         self.number += 1
 
     def delta(self, head: bytes, text: str) -> None:
-        """Write a delta after what `delta_head` gave."""
+        """Write a delta after what `_delta_head` gave."""
         self.out.append(b'%b%b,"sequence_number":%d}\n\n' % (head, _encode(text), self.number))
         self.number += 1
 

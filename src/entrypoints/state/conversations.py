@@ -6,9 +6,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Raw
 
+from ...application.conversations import check_number
 from ...application.paging import Page
 from ...domain.conversation import Item
-from ...domain.errors import InvalidRequest
 from ...domain.turn import KeptItem
 from ..members import Members, decode_member, missing
 from ..responses.decode import ItemDecoder, item_decoder
@@ -27,7 +27,6 @@ from .responses import sealed_asked
 from .shapes import encode_conversation, encode_deleted, encode_page
 
 _JSON = "application/json"
-_MAX_ITEMS = 20
 _ITEMS = msgspec.json.Decoder(list[Raw] | None)
 
 
@@ -145,10 +144,7 @@ def _items(members: Members, tenant: str, decode: ItemDecoder) -> tuple[Item, ..
     """Return the items of a body, at most as many as one call may bring."""
     raw = members["items"]
     given = decode_member(_ITEMS, raw, "items") or ()
-    if len(given) > _MAX_ITEMS:
-        raise InvalidRequest(
-            f"'items' has at most {_MAX_ITEMS} items a call; this has {len(given)}.", param="items"
-        )
+    check_number(len(given))  # before they are decoded
     if not given:
         return ()
     return decode(raw, tenant)

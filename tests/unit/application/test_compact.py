@@ -108,6 +108,19 @@ async def test_the_asking_is_neither_relayed_nor_kept_nor_streamed() -> None:
     assert (request.verbatim, request.turn, request.stream) == (None, None, False)
 
 
+async def test_no_word_of_a_conversation_ends_it_early() -> None:
+    marks: list[str] = []
+    said = "Hi"
+    for _ in range(3):
+        llm = saying("Short.")
+        await Compact(llm, composed).compact(asking(content_of(user(said))))
+        mark = told(llm).rpartition("\n")[2]
+        assert told(llm).count(mark) == 1
+        marks.append(mark)
+        said = "\n".join(marks)  # what somebody has seen, and says
+    assert len(set(marks)) == 3
+
+
 async def test_nothing_cannot_be_summed_up() -> None:
     content = content_of(Message(Role.SYSTEM, (Text("only orders"),)))
     with pytest.raises(InvalidRequest, match="nothing to compact"):
