@@ -24,6 +24,7 @@ from sqlalchemy import (
 from ...domain.errors import InvalidRequest
 from ...domain.turn import Conversation, KeptItem
 from ..stored.records import decode_item, encode_item
+from ..stored.refusals import item_is_there, too_many_items
 from . import schema
 from .records import decode_metadata, encode_metadata, is_storable
 
@@ -106,11 +107,11 @@ def addition(
         StoreError: an item cannot be written down.
     """
     if len(items) > most:
-        raise _too_many(most)
+        raise too_many_items(most)
     seen: set[str] = set()
     for kept in items:
         if kept.id in seen:
-            raise _taken(kept.id)
+            raise item_is_there(kept.id)
         if not is_storable(kept.id) or len(kept.id) > 200:
             raise InvalidRequest(f"{kept.id[:80]!r} cannot be the id of an item.")
         seen.add(kept.id)
@@ -134,11 +135,11 @@ def make_room(connection: Connection, addition: Addition) -> Room | InvalidReque
         return None
     room = Room(row[0], row[1])
     if room.items + len(addition.items) > addition.most:
-        return _too_many(addition.most)
+        return too_many_items(addition.most)
     ids = iter([id_ for id_, _ in addition.items])
     while some := list(islice(ids, _IN_ONE_SELECT)):
         for (taken,) in connection.execute(_TAKEN, {**this, "ids": some}):
-            return _taken(taken)
+            return item_is_there(taken)
     return room
 
 
@@ -259,11 +260,3 @@ def _item_rows(addition: Addition, first: int) -> Iterator[dict[str, object]]:
             "id": id_,
             "value": value,
         }
-
-
-def _too_many(most: int) -> InvalidRequest:
-    return InvalidRequest(f"A conversation holds at most {most} items.", param="items")
-
-
-def _taken(id_: str) -> InvalidRequest:
-    return InvalidRequest(f"The conversation already has an item {id_!r}.", param="items")

@@ -19,9 +19,9 @@ from sqlalchemy import (
     update,
 )
 
-from ...domain.errors import InvalidRequest
 from ...domain.turn import RUNNING, ResponseRecord
 from ..stored.records import decode_if_known, decode_record, encode_record
+from ..stored.refusals import too_large
 from . import schema
 
 _responses = schema.responses.c
@@ -108,10 +108,7 @@ def new_row(record: ResponseRecord, now: float, most_bytes: int) -> NewRow:
     """
     value = encode_record(record)
     if len(value) > most_bytes:
-        raise InvalidRequest(
-            f"The response and its input take {len(value)} bytes; "
-            f"at most {most_bytes} are stored. Send store: false to have it answered all the same."
-        )
+        raise too_large(len(value), most_bytes)
     columns = {
         "tenant": record.tenant,
         "id": record.id,
