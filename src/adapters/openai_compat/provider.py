@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ...application.adjusting import CUSTOM_TOOLS_EMULATED, adjust, ignored_members
+from ...application.adjusting import CUSTOM_TOOLS_EMULATED, adjust
 from ...application.lanes import ONLY_RELAYED, relays
 from ...application.languages import outward
 from ...application.ports import Answer, Credentials, LlmProvider
@@ -16,7 +16,6 @@ from ...domain.capabilities import Capabilities, resolve
 from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature, UpstreamModelNotFound, UpstreamRejected
 from ...domain.request import Generation, GenerationRequest, Verbatim
-from ...domain.tools import CustomTool
 from ..openai_chat.decode import Reading, chat_language
 from ..openai_chat.encode import encode_members
 from ..openai_chat.relay import ChatRelay, EmbeddingsRelay
@@ -25,6 +24,7 @@ from ..transport.client import HttpCall, HttpClient
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 from .auth import StaticKey
+from .emulating import emulated_tools
 from .endpoints import BaseEndpoints, Endpoints, Paths
 from .preset import Preset
 from .responses_lane import ResponsesLane, must_translate_responses
@@ -171,16 +171,9 @@ class OpenAICompatProvider(LlmProvider):
 
     async def _translate(self, request: GenerationRequest, content: Generation) -> Answer:
         spelling = self._preset.spelling
-        custom_names: frozenset[str] = frozenset()
-        if not (spelling.custom_tools and request.capabilities.custom_tools):
+        if not request.capabilities.custom_tools:
             spelling = self._emulating
-            custom_names = frozenset(
-                tool.name for tool in content.tools if isinstance(tool, CustomTool)
-            )
-        if request.verbatim is not None:
-            # A body that may be relayed was not read on its way here, so nobody has told yet.
-            made = (*([CUSTOM_TOOLS_EMULATED] if custom_names else ()), *ignored_members(content))
-            record(request, [one for one in made if one not in request.journal.adjustments])
+        custom_names = emulated_tools(request, content, takes_custom=spelling.custom_tools)
         body = encode_members(
             content, model=request.model, stream=request.stream, spelling=spelling
         )

@@ -6,19 +6,18 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from ...application.adjusting import CUSTOM_TOOLS_EMULATED, ignored_members
 from ...application.ports import Answer
 from ...application.reporting import record
 from ...domain.adjustments import Adjustment
 from ...domain.dialect import Dialect
 from ...domain.request import Generation, GenerationRequest, Verbatim
-from ...domain.tools import CustomTool
 from ..openai_responses.decode import Reading, responses_language
 from ..openai_responses.encode import encode_request
 from ..openai_responses.relay import ResponsesRelay
 from ..openai_responses.spelling import Spelling
 from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall, HttpClient
+from .emulating import emulated_tools
 from .endpoints import Endpoints
 from .preset import Preset
 
@@ -82,15 +81,7 @@ class ResponsesLane:
         spelling = self.preset.responses
         if spelling.custom_tools and not request.capabilities.custom_tools:
             spelling = replace(spelling, custom_tools=False)
-        custom_names: frozenset[str] = frozenset()
-        if not spelling.custom_tools:
-            custom_names = frozenset(
-                tool.name for tool in content.tools if isinstance(tool, CustomTool)
-            )
-        if request.verbatim is not None:
-            # A body that may be relayed was not read on its way here, so nobody has told yet.
-            made = (*([CUSTOM_TOOLS_EMULATED] if custom_names else ()), *ignored_members(content))
-            record(request, [one for one in made if one not in request.journal.adjustments])
+        custom_names = emulated_tools(request, content, takes_custom=spelling.custom_tools)
         content = _with_enough_room(request, content, spelling.least_output_tokens)
         body = encode_request(
             content,
