@@ -35,6 +35,7 @@ from ...domain.conversation import (
 )
 from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject
+from ...domain.refusals import refused_item
 from ...domain.turn import MARK
 from .spelling import Spelling
 
@@ -61,7 +62,7 @@ def encode_items(items: Iterable[Item], model: str, spelling: Spelling) -> list[
     """Return the input items; thoughts only with the proof that `model` gave of them.
 
     Raises:
-        UnsupportedFeature: a part that its item cannot hold.
+        UnsupportedFeature: a part that its item cannot hold, or a summary, which is ours alone.
     """
     encoded = (encode_item(item, place, model, spelling) for place, item in enumerate(items))
     return [wire for wire in encoded if wire is not None]
@@ -85,9 +86,8 @@ def encode_item(item: Item, place: int, model: str, spelling: Spelling) -> Wire 
                 "call_id": item.call_id,
                 "output": _encode_content(item.parts, _encode_result_part),
             }
-        case Compaction(summary):
-            told = f"Summary of the conversation so far:\n{summary}"
-            return {"type": "message", "role": "user", "content": told}
+        case Compaction():
+            raise refused_item(item)  # ours alone; it was said in words before
         case OpaqueItem():
             return _encode_opaque(item)
         case _:

@@ -5,6 +5,7 @@ different ones; these satisfy both, but for `text.format` with a schema: Open Re
 of 2026-04-24 allows only null there, which OpenAI's does not.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -24,6 +25,12 @@ _NOTHING = Raw(_NULL)
 _FALSE = Raw(b"false")
 _FUNCTION = b'"function"'
 _SCHEMA = b'"json_schema"'
+_SECRETS = frozenset({"authorization", "headers"})
+_SERVER = "server_url"
+_ADDRESS: "Decoder[str | None]" = Decoder(str | None)
+_ORIGIN = re.compile(
+    r"(https?://)(?:[^/?#]*@)?((?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)(?=[/?#]|\Z)", re.IGNORECASE
+)
 _PLAIN_FORMAT = Raw(b'{"type":"text"}')
 
 # Numbers and the tier may not be null in Open Responses: these are OpenAI's own defaults.
@@ -61,7 +68,7 @@ def encode_settings(
     """Return the settings; `include` stands among them for whoever encodes the response.
 
     Raises:
-        InvalidRequest: `tools` or `text` are not made of objects.
+        InvalidRequest: `tools` or `text` are not made of objects, or a `server_url` is no text.
     """
     pieces: list[bytes] = []
     for name, piece in _PIECES.items():
@@ -104,7 +111,20 @@ def _repeat_tools(raw: Raw) -> bytes:
         if kind is not None and bytes(kind) == _FUNCTION:
             for name in ("description", "parameters", "strict"):
                 tool.setdefault(name, _NOTHING)
+    for tool in tools:
+        # What lets the vendor into somebody's server is neither kept nor shown again.
+        for name in _SECRETS.intersection(tool):
+            del tool[name]
+        if _SERVER in tool:
+            tool[_SERVER] = _origin(tool[_SERVER])
     return _encode(tools)
+
+
+def _origin(raw: Raw) -> Raw:
+    """Return an address without path, query and credentials: tokens may stand in each."""
+    url = decode_member(_ADDRESS, raw, "tools.server_url")
+    found = None if url is None else _ORIGIN.match(url)
+    return _NOTHING if found is None else Raw(_encode(f"{found[1]}{found[2]}"))
 
 
 def _repeat_text(raw: Raw) -> bytes:

@@ -277,6 +277,27 @@ def test_the_form_of_the_text_is_repeated_whole(text: object, repeated: object) 
     assert settings(text=text)["text"] == repeated
 
 
+@pytest.mark.parametrize(
+    ("url", "repeated"),
+    [
+        ("https://mcp.example.com:8443/tenant/s3cret?token=s3cret#s3cret", "https://mcp.example.com:8443"),
+        ("https://s3cret:s3@cret@mcp.example.com", "https://mcp.example.com"),
+        ("HTTPS://[2001:db8::1]/s3cret", "HTTPS://[2001:db8::1]"),
+        ("https://s3cret:s3/cret@mcp.example.com", None),
+        ("s3cret", None),
+        (None, None),
+    ],
+)  # fmt: skip
+def test_what_opens_somebodys_server_is_neither_kept_nor_repeated(
+    url: str | None, repeated: str | None
+) -> None:
+    tool = {"type": "mcp", "server_label": "crm", "server_url": url, "require_approval": "never"}
+    secrets = {"authorization": "s3cret", "headers": {"x-api-key": "s3cret"}}
+    kept = settings(tools=[{**tool, **secrets}])
+    assert kept["tools"] == [{**tool, "server_url": repeated}]
+    assert "s3" not in json.dumps(kept)
+
+
 def test_the_old_name_of_the_summary_is_repeated_under_the_new_one() -> None:
     assert settings(reasoning={"generate_summary": "concise"})["reasoning"] == {
         "effort": None,
