@@ -98,7 +98,10 @@ class StateClient:
             return list(events)
 
     def retrieve(self, id_: str) -> Json:
-        return _good(self.http.get(f"responses/{id_}"))
+        return _good(self.look(id_))
+
+    def look(self, id_: str) -> httpx.Response:
+        return self.http.get(f"responses/{id_}")
 
     def cancel(self, id_: str) -> httpx.Response:
         return self.http.post(f"responses/{id_}/cancel")

@@ -185,7 +185,7 @@ def crash_often(folder: Path, rounds: int, storage: str = "") -> Kept:
 
 
 def test_what_was_acknowledged_outlives_many_crashes(tmp_path: Path) -> None:
-    kept = crash_often(tmp_path, 6)
+    kept = crash_often(tmp_path, 5)
     assert kept.background
     (file,) = (tmp_path / "data").rglob("*.db")
     database = sqlite3.connect(file)
@@ -230,9 +230,7 @@ def test_what_ran_has_failed_and_can_be_replayed(
             conversation = client.converse()
             streams = [client.begin(model=model) for model in ("stuck", "slow", "endless")]
             streams.append(client.begin(input="word " * 200, conversation=conversation))
-            wholes = [
-                client.create(model=model, background=True)["id"] for model in ("stuck", "silent")
-            ]
+            wholes = [client.create(model="silent", background=True)["id"] for _ in range(2)]
             done = client.ended(client.begin(model="plain"))
             until(lambda: client.retrieve(wholes[-1])["status"] == "in_progress")
         gateway.process.send_signal(stop)

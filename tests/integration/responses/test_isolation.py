@@ -234,7 +234,8 @@ def test_what_was_sealed_for_another_tenant_opens_no_more_than_what_was_altered(
     envelope = short["output"][-1]["encrypted_content"]
     altered = envelope[:-6] + ("AAAAAA" if envelope[-6:] != "AAAAAA" else "BBBBBB")
     assert theirs.create(input=short["output"])["status"] == "completed"
-    for item in ({"type": "compaction"}, {"type": "reasoning", "id": "rs_1", "summary": []}):
+    items: list[Json] = [{"type": "compaction"}, {"type": "reasoning", "id": "r", "summary": []}]
+    for item in items:
         for store in (True, False):
             foreign, never = (
                 ours.ask(input=[item | {"encrypted_content": sealed}], store=store)

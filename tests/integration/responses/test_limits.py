@@ -60,7 +60,7 @@ def test_what_is_over_its_time_is_not_there(tmp_path: Path) -> None:
         running = ours.begin(model="stuck")
         make_older(tmp_path, 0.02 * 86_400)
         new = ours.create()
-        for act in (ours.delete, ours.cancel, lambda id_: ours.http.get(f"responses/{id_}")):
+        for act in (ours.delete, ours.cancel, ours.look):
             assert act(old["id"]).status_code == 404
         refused = ours.ask(previous_response_id=old["id"])
         assert refused.json()["error"]["code"] == "previous_response_not_found"
@@ -97,7 +97,7 @@ def test_what_is_larger_than_may_be_kept_is_told(tmp_path: Path) -> None:
         refused = ours.ask(model="plain", input=large)
         assert refused.status_code == 400, refused.text
         assert "20000" in refused.text or "20,000" in refused.text
-        with ours.streaming(model="plain", input=large) as events:
+        with ours.streaming(model="slow", input=large) as events:
             last = list(events)[-1]
         assert last["type"] == "response.failed"
         told = ours.ask(model="plain", input=large, background=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from tests.support.state_samples import record
 
 
 @asynccontextmanager
-async def line_to(url: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
+async def line_to(url: str) -> AsyncGenerator[tuple[str, asyncio.Event]]:
     """Give an address that leads to the server, but for while the event is not set."""
     place = urlsplit(url)
     goes = asyncio.Event()
