@@ -38,7 +38,10 @@ class StoreGuard:
             raise StoreError("The store of responses takes no writes at the moment.")
         self._wait()  # whoever comes meanwhile is refused until this probe's second has passed
         await self._store.ping()
-        if self._probe_at is not None:
+        self._recover()
+
+    def _recover(self) -> None:
+        if self._probe_at is not None:  # two probes may have been under way
             self._probe_at = None
             _log.info("store_up_again")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ NOWHERE = ("resp_1", "", "\x00", "x" * 10_000, "'; DROP TABLE responses; --", "*
 
 
 @contextmanager
-def refused(reason: str) -> Iterator[None]:
+def refused(reason: str) -> Generator[None]:
     """Expect a refusal that every store tells alike."""
     with pytest.raises(InvalidRequest) as caught:
         yield
