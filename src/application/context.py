@@ -83,7 +83,8 @@ class ContextLoader:
         own = content.items
         if any(_is_reference(item) for item in own):
             own = await self.resolve(asked.tenant, own, context.ids())
-        items = (*context.items(), *own)
+        before = context.items()
+        items = (*before, *own) if before else own
         _check_results(items)
         return Composed(_instructed(content, items), items, own)
 
@@ -220,6 +221,8 @@ def _item_of(record: ResponseRecord | None, id_: str) -> Item:
 
 
 def _instructed(content: Generation, items: tuple[Item, ...]) -> Generation:
+    if items is content.items and content.instructions is None:
+        return content
     if content.instructions:
         items = (Message(Role.DEVELOPER, (Text(content.instructions),)), *items)
     return replace(content, items=items, instructions=None)

@@ -25,18 +25,29 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 0.5
 class _Seat:
     """Where one follower is: `end` is the number of the next frame that is not waiting for it."""
 
-    __slots__ = ("end", "news", "waiting", "waiting_bytes")
+    __slots__ = ("_news", "end", "waiting", "waiting_bytes")
 
     def __init__(self, end: int) -> None:
         self.end = end
         self.waiting: list[bytes] = []
         self.waiting_bytes = 0
-        self.news = asyncio.Event()
+        # Not an Event: each has a queue of 760 bytes for more than one who waits.
+        self._news: asyncio.Future[None] | None = None
 
     def take(self) -> list[bytes]:
         frames, self.waiting = self.waiting, []
         self.waiting_bytes = 0
         return frames
+
+    def news(self) -> asyncio.Future[None]:
+        """Return what is done at the next `wake`; for one who waits."""
+        self._news = asyncio.get_running_loop().create_future()
+        return self._news
+
+    def wake(self) -> None:
+        news, self._news = self._news, None
+        if news is not None and not news.done():
+            news.set_result(None)
 
 
 class Broadcast:
@@ -64,12 +75,12 @@ class Broadcast:
                 seat.waiting += frames
                 seat.waiting_bytes += size_bytes
                 seat.end = self.next
-            seat.news.set()
+            seat.wake()
 
     def close(self, record: ResponseRecord | None) -> None:
         self.over, self.record = True, record
         for seat in self._seats:
-            seat.news.set()
+            seat.wake()
 
     def sit(self, end: int) -> _Seat:
         seat = _Seat(end)
@@ -122,7 +133,6 @@ class Following(Answer):
             return ()
         broadcast, seat = self._broadcast, self._seat
         while broadcast is not None and seat is not None:
-            seat.news.clear()
             if frames := seat.take():
                 return self._told(frames)
             if self._next < broadcast.next:
@@ -132,7 +142,7 @@ class Following(Answer):
                     break  # deleted: the store will say so
                 return self._told(frames)
             if not broadcast.over:
-                await seat.news.wait()
+                await seat.news()
             elif broadcast.record is not None:
                 return self._end(broadcast.record, known=self._next == broadcast.next)
             else:

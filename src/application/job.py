@@ -12,7 +12,7 @@ from .filters.recording import PreparedTurn
 from .followed import Broadcast
 from .holding import Hold, Holding
 from .outcomes import failed, failure_of
-from .ports import Clock, EventLog, Exchange, LoggedEvent, Observer, StateStore
+from .ports import Clock, EventLog, Exchange, LeaseKey, LoggedEvent, Observer, StateStore
 from .turn_wire import TurnWriter
 
 STOPPED = Failure("server_error", "The gateway was stopped while this response ran.")
@@ -62,10 +62,10 @@ class Job:
         self._begun = self._ending = self._stopped = False
         self._failure: Failure | None = None
 
-    def start(self, hold: Hold, leave: Callable[[], None]) -> None:
+    def start(self, hold: Hold, leave: Callable[[LeaseKey], None]) -> None:
         """Begin, under a lease that the job lets go at its end; `leave` is called after it."""
         self._hold = hold
-        self._task = asyncio.create_task(self._run(leave))
+        self._task = asyncio.create_task(self._run(hold.key, leave))
 
     def stop(self, failure: Failure | None) -> None:
         """End it soon, as failed; None if its end is settled already."""
@@ -85,7 +85,7 @@ class Job:
         if self._task is not None:
             await asyncio.wait((self._task,), timeout=timeout_s)
 
-    async def _run(self, leave: Callable[[], None]) -> None:
+    async def _run(self, key: LeaseKey, leave: Callable[[LeaseKey], None]) -> None:
         self._begun = True
         workshop, exchange, asked = self._workshop, self._exchange, self._prepared.asked
         started_at = workshop.clock.monotonic()
@@ -114,15 +114,15 @@ class Job:
             try:
                 await self._free()
             finally:
-                leave()
+                leave(key)
                 self.broadcast.close(record)
                 self._tell(record, started_at)
 
     async def _work(self, started_at: float) -> ResponseRecord | None:
         """Return the record of the end that is settled; None if somebody else has ended it."""
         workshop, prepared, writer = self._workshop, self._prepared, self._writer
-        running = replace(prepared.asked, status=Status.IN_PROGRESS)
-        if not await workshop.store.settle(running):
+        # Nobody keeps this record: a job may run for an hour.
+        if not await workshop.store.settle(replace(prepared.asked, status=Status.IN_PROGRESS)):
             return None
         if writer is not None and not await self._publish(writer.begin()):
             return None

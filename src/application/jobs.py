@@ -208,13 +208,12 @@ class Jobs(LlmProvider):
             await self._holding.release(hold)
             raise
         self._jobs[key] = job
-
-        def leave() -> None:
-            del self._jobs[key]
-            self._running -= 1
-
-        job.start(hold, leave)
+        job.start(hold, self._left)
         return job, asked
+
+    def _left(self, key: LeaseKey) -> None:
+        del self._jobs[key]
+        self._running -= 1
 
     async def _found(self, tenant: str, response_id: str) -> ResponseRecord:
         record = await self._store.find(tenant, response_id)

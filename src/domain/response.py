@@ -102,12 +102,14 @@ class ResponseBuilder:
         for event in events:
             match event:
                 case TextDelta():
-                    choice = self._choice(event.choice)
-                    choice.end_reasoning()
+                    choice = self._choices.get(event.choice) or self._choice(event.choice)
+                    if choice.reasoning:
+                        choice.end_reasoning()
                     if choice.refusal:
                         choice.end_part()
                     choice.text.append(event.text)
-                    choice.logprobs.extend(event.logprobs)
+                    if event.logprobs:
+                        choice.logprobs.extend(event.logprobs)
                 case RefusalDelta():
                     choice = self._choice(event.choice)
                     choice.end_reasoning()

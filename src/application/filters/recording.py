@@ -67,7 +67,8 @@ class Recording(LlmProvider):
             turn.context = composed.items
             if hold is not None:
                 asked = replace(asked, input=composed.input)
-        request = replace(request, content=Deferred.of(composed.content), verbatim=None)
+        if composed.content is not content or request.verbatim is not None:
+            request = replace(request, content=Deferred.of(composed.content), verbatim=None)
         return PreparedTurn(self, turn, asked, request, hold)
 
 

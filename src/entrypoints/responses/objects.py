@@ -144,6 +144,8 @@ def part_logprobs(
     A text has as many tokens as fill it; the last one has what is left.
     """
     shares: list[list[list[Logprob]]] = [[] for _ in output]
+    if not logprobs:
+        return shares
     texts = [
         (place, part.text)
         for place, item in enumerate(output)

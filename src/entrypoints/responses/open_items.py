@@ -22,10 +22,11 @@ from .answer_wire import Logprob, OutputPart, OutputText, RefusalPart, SummaryTe
 from .objects import NO_ARGUMENTS, encode_logprobs
 
 _encode = msgspec.json.Encoder().encode
+_FRAME = b'event: %b\ndata: {"type":"%b",%b,"sequence_number":%d}\n\n'
 
 
 class Frames:
-    """Whole events, numbered; whoever takes them puts a new list for `out`."""
+    """Whole events, numbered; those in `out` wait to be taken."""
 
     __slots__ = ("number", "out")
 
@@ -33,8 +34,13 @@ class Frames:
         self.number = 0
         self.out: list[bytes] = []
 
+    def take(self) -> list[bytes]:
+        """Return what waits, and keep none of it: the next event may be minutes away."""
+        out, self.out = self.out, []
+        return out
+
     def put(self, kind: bytes, members: bytes) -> None:
-        self.out.append(frame(kind, members, self.number))
+        self.out.append(_FRAME % (kind, kind, members, self.number))
         self.number += 1
 
     def delta(self, head: bytes, text: str) -> None:
@@ -45,12 +51,7 @@ class Frames:
 
 def frame(kind: bytes, members: bytes, number: int) -> bytes:
     """Return a whole event; `members` are JSON members without braces."""
-    return b'event: %b\ndata: {"type":"%b",%b,"sequence_number":%d}\n\n' % (
-        kind,
-        kind,
-        members,
-        number,
-    )
+    return _FRAME % (kind, kind, members, number)
 
 
 @dataclass(frozen=True, slots=True)

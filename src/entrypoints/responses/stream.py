@@ -77,15 +77,14 @@ class ResponseWriter(TurnWriter):
 
     def begin(self) -> list[bytes]:
         frames = self._frames
-        out = frames.out = []
         for kind, response in self._heads:
             frames.put(kind, b'"response":' + response)
         self._heads = ()
-        return out
+        return frames.take()
 
     def write(self, events: Sequence[StreamEvent]) -> list[bytes]:
         frames = self._frames
-        out = frames.out = []
+        out = frames.out
         for event in events:
             if (
                 type(event) is TextDelta
@@ -103,7 +102,7 @@ class ResponseWriter(TurnWriter):
                 frames.number += 1
             else:
                 self._rarer(event)
-        return out
+        return frames.take()
 
     def _rarer(self, event: StreamEvent) -> None:
         match event:

@@ -30,6 +30,7 @@ _encode = msgspec.json.Encoder().encode
 _MEMBERS = Decoder(dict[str, Raw])
 # Repeated to nobody: it says what of the answer is told, and is no member of it.
 _INCLUDE = "include"
+_INCLUDE_MEMBER = b'"include"'
 _WISHES: Decoder[list[str] | None] = Decoder(list[str] | None)
 # There is no `response.cancelled`: the SDKs know three ends, and of these the one that tells of a
 # part only is true of a response that was stopped. Its status says the rest.
@@ -104,12 +105,15 @@ class _Settings:
     __slots__ = ("logprobs", "repeated", "sealed")
 
     def __init__(self, settings: bytes, more: Collection[str] = ()) -> None:
-        members = _MEMBERS.decode(settings)
-        wishes = members.pop(_INCLUDE, None)
-        include = (None if wishes is None else _WISHES.decode(wishes)) or ()
+        include: Collection[str] = ()
+        if _INCLUDE_MEMBER in settings:  # in a tool's words, perhaps
+            members = _MEMBERS.decode(settings)
+            wishes = members.pop(_INCLUDE, None)
+            include = (None if wishes is None else _WISHES.decode(wishes)) or ()
+            settings = _encode(members)
         self.sealed = SEALED_THOUGHTS in include or SEALED_THOUGHTS in more
         self.logprobs = LOGPROBS in include or LOGPROBS in more
-        self.repeated = b"," + _encode(members)[1:] if members else b"}"
+        self.repeated = b"," + settings[1:] if settings != b"{}" else b"}"
 
 
 def _response(record: ResponseRecord, output: Sequence[ItemShape], settings: _Settings) -> bytes:
