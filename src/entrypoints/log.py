@@ -18,8 +18,8 @@ _LEVELS: Mapping[str, int] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-# These tell each request or statement at info; the request log does that better.
-_TALKERS = ("httpx", "httpcore", "sqlalchemy", "asyncio", "uvicorn.access")
+# These tell each request or statement, one of them with its values; the request log does better.
+_TALKERS = ("httpx", "httpcore", "sqlalchemy", "aiosqlite", "asyncio", "uvicorn.access")
 _SECRET_FIELDS = frozenset(
     {"authorization", "api_key", "api-key", "x-api-key", "cookie", "password", "secret", "token"}
 )

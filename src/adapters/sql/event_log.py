@@ -43,19 +43,20 @@ class SqlEventLog(EventLog):
         if not is_storable(response_id):
             return False
         this = {"of": tenant, "this": response_id}
-        rows = [
-            {
-                "tenant": tenant,
-                "response": response_id,
-                "number": event.number,
-                "frame": event.frame,
-            }
-            for event in events
-        ]
 
         def append(connection: Connection) -> bool:
             if connection.execute(_RUNS, this).one_or_none() is None:
                 return False
+            # Made here, for a thousand streams may wait for their turn at once.
+            rows = [
+                {
+                    "tenant": tenant,
+                    "response": response_id,
+                    "number": event.number,
+                    "frame": event.frame,
+                }
+                for event in events
+            ]
             connection.execute(_INSERT, rows)
             return True
 

@@ -6,21 +6,21 @@ import sqlite3
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, ColumnElement, Connection, Executable, NullPool, Table, create_engine
+from sqlalchemy import ColumnElement, Connection, Executable, Table
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from ...domain.errors import StoreError
 from .database import Database, Work
+from .lanes import Lanes
 from .schema import raise_schema
-from .threads import ConnectionThreads
 
 T = TypeVar("T")
 _READERS = 3
 
 
 class SqliteDatabase(Database):
-    """One SQLite file, for its owner's eyes only: several threads read, one writes.
+    """One SQLite file, for its owner's eyes only: several connections read, one writes.
 
     `busy_timeout_s` is how long it waits for another process that writes.
     """
@@ -29,14 +29,8 @@ class SqliteDatabase(Database):
         super().__init__(str(path))
         self._path = path
         self._busy_timeout_ms = round(busy_timeout_s * 1000)
-        self._engine = create_engine(
-            URL.create("sqlite", database=str(path)),
-            creator=self._open,
-            poolclass=NullPool,
-            hide_parameters=True,
-        )
-        self._readers = ConnectionThreads(self._connect_reader, _READERS, "sqlite-reader")
-        self._writer = ConnectionThreads(self._engine.connect, 1, "sqlite-writer")
+        self._readers = Lanes(self._open_reader, _READERS)
+        self._writer = Lanes(self._open, 1)
 
     async def start(self) -> None:
         try:
@@ -46,7 +40,7 @@ class SqliteDatabase(Database):
                 "The database file cannot be opened.", detail=f"{self._path}: {error}"
             ) from error
         try:
-            await self._writer.run(_log_ahead)
+            await self._writer.do(_log_ahead)
             # Two processes that start at once create the tables one after the other.
             await self._transact(raise_schema)
         except (SQLAlchemyError, OSError) as error:
@@ -74,7 +68,7 @@ class SqliteDatabase(Database):
         )
 
     async def _look(self, work: Work[T]) -> T:
-        return await self._readers.run(work)
+        return await self._readers.do(work)
 
     async def _transact(self, work: Work[T]) -> T:
         def whole(connection: Connection) -> T:
@@ -85,7 +79,7 @@ class SqliteDatabase(Database):
             connection.commit()
             return result
 
-        return await self._writer.run(whole)
+        return await self._writer.do(whole)
 
     def _concerns_all(self, error: BaseException) -> bool:
         if isinstance(error, OperationalError) and isinstance(error.orig, sqlite3.Error):
@@ -93,9 +87,9 @@ class SqliteDatabase(Database):
             return error.orig.sqlite_errorcode != sqlite3.SQLITE_ERROR
         return isinstance(error, OSError)
 
-    def _connect_reader(self) -> Connection:
-        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.exec_driver_sql("PRAGMA query_only = ON")
+    def _open_reader(self) -> sqlite3.Connection:
+        connection = self._open()
+        connection.execute("PRAGMA query_only = ON")
         return connection
 
     def _open(self) -> sqlite3.Connection:

@@ -2,11 +2,15 @@ import io
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import insert, select
 
+from modelmux.adapters.sql import schema
+from modelmux.adapters.sql.sqlite import SqliteDatabase
 from modelmux.domain.redaction import redact
 from modelmux.entrypoints.debug_log import MAX_BODY_BYTES, debug_log
 from modelmux.entrypoints.log import configure_logging
@@ -73,6 +77,18 @@ def test_the_level_holds_for_both_libraries() -> None:
     configure_logging(level="debug", redact=redact, stream=stream)
     structlog.get_logger().debug("loud")
     assert [line["event"] for line in read(stream)] == ["loud"]
+
+
+async def test_what_is_stored_is_logged_at_no_level(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    configure_logging(level="debug", redact=redact, stream=stream)
+    database = SqliteDatabase(tmp_path / "modelmux.db")
+    await database.start()
+    row = {"tenant": "tenant-acme", "call": b"a", "kept_at": 1.0, "value": b"1"}
+    await database.insert(insert(schema.proofs), [row])
+    await database.read(lambda it: it.scalars(select(schema.proofs.c.value)).all())
+    await database.aclose()
+    assert "tenant-acme" not in stream.getvalue()
 
 
 def test_the_pretty_form_is_for_people() -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,19 @@ async def test_what_is_closed_says_so_and_closes_again(database: Database) -> No
     with pytest.raises(StoreError):
         await count_rows(database, schema.proofs)
     await database.aclose()
+
+
+async def test_what_is_closed_leaves_no_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    database = SqliteDatabase(tmp_path / "modelmux.db")
+    await database.start()
+    await asyncio.gather(*(count_rows(database, schema.proofs) for _ in range(30)))
+    begun = [one for one in threading.enumerate() if one not in before and one.daemon]
+    await database.aclose()
+    assert begun
+    for thread in begun:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 async def test_many_can_open_a_new_file_at_once(tmp_path: Path) -> None:
