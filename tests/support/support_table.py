@@ -88,6 +88,12 @@ def _sampling(name: str) -> Cell:
     return cell
 
 
+def _carried(can: Capabilities) -> str:
+    if can.proofs is not None:
+        return "sealed"
+    return "as text" if _spoken(can) else "nothing to carry"
+
+
 def _schema(can: Capabilities) -> str:
     if can.structured is not Structured.JSON_SCHEMA:
         return EMULATED
@@ -113,9 +119,7 @@ ROWS: Final[Mapping[str, Cell]] = {
         lambda can: can.json_object and can.structured is not Structured.NONE, EMULATED
     ),
     "`reasoning.effort`": _when(lambda can: can.thinking is not Thinking.NONE, "left out, told"),
-    "reasoning carried by the client (`store: false`)": lambda can: (
-        "sealed" if can.proofs is not None or _spoken(can) else "nothing to carry"
-    ),
+    "reasoning carried by the client (`store: false`)": _carried,
     "images": _when(lambda can: can.image_input is not ImageInput.NONE),
     "files by value": _when(lambda can: can.file_input),
     "audio": _when(lambda can: can.audio_input),
