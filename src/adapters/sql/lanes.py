@@ -1,7 +1,7 @@
 """Connections of aiosqlite that do whole works, each in one trip to its thread.
 
-A trip costs 15 to 20 us of CPU and, where two cores contend for the interpreter, up to 80: more
-than SQLite needs for a row. Statement by statement a work takes four and more.
+A trip costs 15 to 20 us of CPU, and several times that where two cores contend for the
+interpreter: more than SQLite needs for a row. Statement by statement a work takes four and more.
 """
 
 import asyncio
