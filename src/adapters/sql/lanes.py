@@ -27,16 +27,21 @@ class _Lane(aiosqlite.Connection):
         )
         self._view: Connection | None = None
         self.in_flight = 0
+        self.broken = False
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` returns; it is carried to its end even if the caller is cancelled."""
         self.in_flight += 1
         try:
-            # The method that all others of the class go through.
-            result: T = await self._execute(self._whole, work)  # type: ignore[no-untyped-call]  # so it is there
+            # The method that all others of the class go through; aiosqlite leaves it untyped.
+            result: T = await self._execute(self._whole, work)  # type: ignore[no-untyped-call]
         finally:
             self.in_flight -= 1
         return result
+
+    async def ended(self) -> None:
+        """Return once the thread of a connection that was not made is gone."""
+        await asyncio.to_thread(self._thread.join)
 
     def _whole(self, work: Callable[[Connection], T]) -> T:
         if self._view is None:
@@ -44,8 +49,15 @@ class _Lane(aiosqlite.Connection):
         try:
             return work(self._view)
         except BaseException:
-            self._view.rollback()
+            self._undo(self._view)
             raise
+
+    def _undo(self, view: Connection) -> None:
+        try:
+            view.rollback()
+        # Whatever it is: what the work failed with is told, and this connection is used no more.
+        except Exception:  # noqa: BLE001
+            self.broken = True
 
 
 class Lanes:
@@ -65,7 +77,11 @@ class Lanes:
         lane = min(self._lanes, key=lambda one: one.in_flight, default=None)
         if lane is None or (lane.in_flight and len(self._lanes) < self._count):
             lane = await self._another()
-        return await lane.do(work)
+        try:
+            return await lane.do(work)
+        finally:
+            if lane.broken:
+                await self._give_up(lane)
 
     async def aclose(self) -> None:
         """Finish what was asked for, then close. Idempotent."""
@@ -74,6 +90,11 @@ class Lanes:
             lanes, self._lanes = self._lanes, []
             for lane in lanes:
                 await lane.close()
+
+    async def _give_up(self, lane: _Lane) -> None:
+        if lane in self._lanes:
+            self._lanes.remove(lane)
+            await lane.close()
 
     async def _another(self) -> _Lane:
         async with self._opening:
@@ -89,5 +110,9 @@ class Lanes:
 
 async def _opened(connect: Open) -> _Lane:
     lane = _Lane(connect)
-    await lane
+    try:
+        await lane
+    except sqlite3.Error:
+        await lane.ended()
+        raise
     return lane

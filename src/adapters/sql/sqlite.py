@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,7 +41,7 @@ class SqliteDatabase(Database):
                 "The database file cannot be opened.", detail=f"{self._path}: {error}"
             ) from error
         try:
-            await self._writer.do(_log_ahead)
+            await self._writer.do(self._log_ahead)
             # Two processes that start at once create the tables one after the other.
             await self._transact(raise_schema)
         except (SQLAlchemyError, OSError) as error:
@@ -87,6 +88,23 @@ class SqliteDatabase(Database):
             return error.orig.sqlite_errorcode != sqlite3.SQLITE_ERROR
         return isinstance(error, OSError)
 
+    def _log_ahead(self, connection: Connection) -> None:
+        """Have readers never wait for the writer: a lasting property of the file.
+
+        SQLite's own patience does not hold for this change, which others may be about as well.
+        """
+        ends_at = time.monotonic() + self._busy_timeout_ms / 1000
+        while True:
+            try:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                connection.commit()
+                return
+            except OperationalError:
+                connection.rollback()
+                if time.monotonic() >= ends_at:
+                    raise
+            time.sleep(0.02)  # in the connection's own thread
+
     def _open_reader(self) -> sqlite3.Connection:
         connection = self._open()
         connection.execute("PRAGMA query_only = ON")
@@ -102,12 +120,6 @@ class SqliteDatabase(Database):
         # What was deleted is overwritten with zeros: 7 µs a response, and nothing for new ones.
         connection.execute("PRAGMA secure_delete = ON")
         return connection
-
-
-def _log_ahead(connection: Connection) -> None:
-    # A lasting property of the file; readers then never wait for the writer.
-    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-    connection.commit()
 
 
 def _prepare_file(path: Path) -> None:

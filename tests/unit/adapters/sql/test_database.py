@@ -219,3 +219,26 @@ async def test_a_statement_that_fails_does_not_spoil_the_connection(database: Da
             await database.read(lambda it: it.exec_driver_sql("SELECT nothing").scalar())
     await keep(database, row(b"a", b"1"))
     assert await count_rows(database, schema.proofs) == 1
+
+
+async def test_a_connection_that_cannot_even_roll_back_is_replaced(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "modelmux.db")
+    await database.start()
+
+    def cut(connection: Connection) -> None:
+        connection.execute(select(schema.proofs.c.call))
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.close()
+        raise OSError("the disk is gone")
+
+    try:
+        for attempt in (database.read, database.write):
+            with pytest.raises(StoreError, match="does not answer"):
+                await attempt(cut)
+            assert await count_rows(database, schema.proofs) == 0
+        row = {"tenant": "acme", "call": b"a", "kept_at": 1.0, "value": b"1"}
+        await database.insert(insert(schema.proofs), [row])
+        assert await count_rows(database, schema.proofs) == 1
+    finally:
+        await database.aclose()
