@@ -16,6 +16,7 @@ from ..domain.conversation import (
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Reasoning,
     Refusal,
@@ -153,3 +154,5 @@ def _word(part: Part) -> str:
             return "(a sound)"
         case FileData() | FileReference() | FileUrl():
             return f"(a file{f': {part.filename}' if part.filename else ''})"
+        case OpaquePart():
+            return f"({part.type})"

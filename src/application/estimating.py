@@ -17,6 +17,7 @@ from ..domain.conversation import (
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Reasoning,
     Refusal,
@@ -25,7 +26,14 @@ from ..domain.conversation import (
     ToolResult,
 )
 from ..domain.request import Generation, SchemaText
-from ..domain.tools import CustomTool, FunctionTool, HostedTool, ToolDefinition, ToolNamespace
+from ..domain.tools import (
+    BuiltinTool,
+    CustomTool,
+    FunctionTool,
+    HostedTool,
+    ToolDefinition,
+    ToolNamespace,
+)
 
 # English prose has about four letters a token; what is not ASCII about one and a half.
 _ASCII_A_TOKEN = 4
@@ -75,6 +83,8 @@ def _of_part(part: Part) -> float:
             return _AN_IMAGE
         case Audio() | FileData():
             return len(part.data) / _BASE64_A_TOKEN
+        case OpaquePart():
+            return _of_text(json.dumps(part.value))
 
 
 def _of_tool(tool: ToolDefinition) -> float:
@@ -87,5 +97,5 @@ def _of_tool(tool: ToolDefinition) -> float:
             return 8 + _of_text(f"{tool.name}{tool.description or ''}{grammar}")
         case ToolNamespace():
             return _of_text(tool.description or "") + sum(_of_tool(inner) for inner in tool.tools)
-        case HostedTool():
+        case HostedTool() | BuiltinTool():
             return 8 + _of_text(json.dumps(tool.value))

@@ -1,4 +1,4 @@
-"""Which of OpenAI's languages a request is said in to a target that speaks them."""
+"""In which of the languages that clients speak, too, a request is said to a target."""
 
 from ..domain.capabilities import Capabilities
 from ..domain.dialect import Dialect
@@ -7,11 +7,14 @@ from ..domain.request import Generation
 
 
 def outward(dialect: Dialect, content: Generation, can: Capabilities) -> Dialect | None:
-    """Return the language of a translated request; None for a target that has neither.
+    """Return the language of a translated request; None for a target that has another of its own.
 
-    Chat completions goes out as chat completions, but for models that take tools on Responses
-    alone while they reason; Responses goes out as Responses wherever that is spoken.
+    Claude is spoken to in Messages, wherever it stands. Chat completions goes out as chat
+    completions, but for models that take tools on Responses alone while they reason; Responses
+    goes out as Responses wherever that is spoken.
     """
+    if Dialect.MESSAGES in can.dialects:
+        return Dialect.MESSAGES
     if Dialect.RESPONSES in can.dialects:
         only_there = (
             can.tools_only_on_responses

@@ -12,6 +12,7 @@ from typing import Any
 from ..domain.adjustments import Policy
 from ..domain.capabilities import Capabilities, refine
 from ..domain.errors import ConfigurationError, ModelNotFound
+from ..domain.request import LENIENT, SchemaRules
 from .ports import LlmProvider, TokenCounter, UpstreamProbe
 
 _REMEMBERED_PLANS = 2048
@@ -58,6 +59,7 @@ class RouteSpec:
     targets: tuple[TargetSpec, ...]
     aliases: tuple[str, ...] = ()
     policy: Policy = Policy.WARN
+    schema_rules: SchemaRules = LENIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Plan:
     route: str
     targets: tuple[Target, ...]
     policy: Policy = Policy.WARN
+    schema_rules: SchemaRules = LENIENT
 
     def __str__(self) -> str:
         lines = (f"{t.provider.name}/{t.model}: {t.reason}" for t in self.targets)
@@ -176,7 +179,7 @@ class Planner:
             )
             for number, target in enumerate(spec.targets, 1)
         )
-        return Plan(spec.model, targets, spec.policy)
+        return Plan(spec.model, targets, spec.policy, spec.schema_rules)
 
     def _provider(self, name: str, route: str) -> ProviderEntry:
         entry = self._providers.get(name)

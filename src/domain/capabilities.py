@@ -40,6 +40,25 @@ class ImageInput(StrEnum):
     URL = "url"
 
 
+class SchemaForm(StrEnum):
+    """What a schema may not hold as it stands, and can be said otherwise.
+
+    `REFS`: `$ref` gives way to what it names (a recursive one is cut). `TYPE_LISTS`: a list of
+    types becomes `anyOf`. `ONE_OF`: `oneOf` becomes `anyOf`. `ALL_OF`: `allOf` is merged.
+    `TUPLES`: `prefixItems` becomes `items`. `EXCLUSIVE`: exclusive bounds of integers become
+    inclusive. `CONST`: `const` becomes an `enum` of one. `OPEN_OBJECTS`: each object is closed.
+    """
+
+    REFS = "refs"
+    TYPE_LISTS = "type_lists"
+    ONE_OF = "one_of"
+    ALL_OF = "all_of"
+    TUPLES = "tuples"
+    EXCLUSIVE = "exclusive"
+    CONST = "const"
+    OPEN_OBJECTS = "open_objects"
+
+
 RESPONSES_SAMPLING: frozenset[str] = frozenset({"temperature", "top_p", "logprobs"})
 ALL_SAMPLING: frozenset[str] = frozenset(
     {
@@ -65,6 +84,16 @@ class Capabilities:
     knows tools in namespaces, and `sealed_thoughts` whether it takes thoughts back in encrypted
     form. `refuses_unknown` says that members unknown to it are an error there,
     but for `known_extras`.
+
+    `file_urls` says whether documents may be given by address, `document_notes` whether they may
+    have context and ask for citations, `result_media` whether tool results may hold more than
+    text, `cache_marks` whether marks of what to keep of a prompt are understood. `tool_names` and
+    `field_names` are regular expressions that the whole name of a tool, or of a property of its
+    parameters, must match. `said_otherwise` are the forms of schemas that have to be.
+
+    `embedding_batch` is the most inputs of one call, `embedding_tokens` whether they may be
+    numbers, `embedding_dimensions` whether fewer dimensions can be asked for; `embedding_task` is
+    the vendor's word for what the vectors are for.
     """
 
     dialects: frozenset[Dialect] = frozenset({Dialect.CHAT_COMPLETIONS})
@@ -105,7 +134,18 @@ class Capabilities:
     known_extras: frozenset[str] = frozenset()
     refused_schema_keywords: frozenset[str] = frozenset()
     refused_tool_keywords: frozenset[str] = frozenset()
+    said_otherwise: frozenset[SchemaForm] = frozenset()
     proofs: Vendor | None = None
+    file_urls: bool = False
+    document_notes: bool = False
+    result_media: bool = False
+    cache_marks: bool = False
+    tool_names: str | None = None
+    field_names: str | None = None
+    embedding_batch: int | None = None
+    embedding_tokens: bool = True
+    embedding_dimensions: bool = True
+    embedding_task: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +191,9 @@ _ELEMENTS: Mapping[str, type[StrEnum] | type[str]] = {
     "known_extras": str,
     "refused_schema_keywords": str,
     "refused_tool_keywords": str,
+    "said_otherwise": SchemaForm,
 }
+_WORDS = frozenset({"tool_names", "field_names", "embedding_task"})
 _CHOICES: Mapping[str, type[Enum]] = {
     "structured": Structured,
     "thinking": Thinking,
@@ -168,11 +210,13 @@ def _typed(name: str, value: Any, present: Any) -> Any:
             return None if value is None and name == "proofs" else _CHOICES[name](value)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"capability {name!r} does not take {value!r}: {error}") from error
-    wants_bool = isinstance(present, bool)
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    if wants_bool != isinstance(value, bool) or not (wants_bool or numeric or value is None):
-        raise ConfigurationError(
-            f"capability {name!r} does not take {value!r}; "
-            f"it wants {'true or false' if wants_bool else 'a number'}"
-        )
+    if isinstance(present, bool):
+        wanted, fits = "true or false", isinstance(value, bool)
+    elif name in _WORDS:
+        wanted, fits = "text", value is None or isinstance(value, str)
+    else:
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        wanted, fits = "a number", value is None or numeric
+    if not fits:
+        raise ConfigurationError(f"capability {name!r} does not take {value!r}; it wants {wanted}")
     return value

@@ -1,12 +1,15 @@
 """The items of a conversation and their parts, shaped like the Responses API.
 
-A conversation is a flat list of items; chat messages and Anthropic blocks are views of it.
+A conversation is a flat list of items; chat messages and Anthropic blocks are views of it. A
+`cache` on a thing marks its end as one up to which a prompt is worth keeping.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from .caching import CacheMark
+from .dialect import Dialect
 from .json_values import JsonObject
 
 
@@ -32,7 +35,8 @@ class Proof:
 
     `kind` is the vendor's own word for it (`signature`, `redacted_thinking`,
     `thought_signature`, `reasoning_content`, `encrypted_content`); `value` is the text as it came
-    on the wire; `item_id` the vendor's own id of the item, where it wants that back too.
+    on the wire; `item_id` the vendor's own id of the item, where it wants that back too. `model`
+    is empty where the client that carried the proof could not say it.
     """
 
     vendor: Vendor
@@ -48,6 +52,7 @@ class Text:
 
     text: str
     annotations: tuple[JsonObject, ...] = ()
+    cache: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class ImageUrl:
 
     url: str
     detail: str | None = None
+    cache: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class ImageData:
     media_type: str
     data: str
     detail: str | None = None
+    cache: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class ImageReference:
 
     file_id: str
     detail: str | None = None
+    cache: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +99,22 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentNotes:
+    """What a model is told of a document: `context` is about it, `citations` asks for them."""
+
+    context: str | None = None
+    citations: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FileData:
     """A document by value; `data` is base64 text."""
 
     media_type: str
     data: str
     filename: str | None = None
+    notes: DocumentNotes | None = None
+    cache: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +123,8 @@ class FileReference:
 
     file_id: str
     filename: str | None = None
+    notes: DocumentNotes | None = None
+    cache: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +133,17 @@ class FileUrl:
 
     url: str
     filename: str | None = None
+    notes: DocumentNotes | None = None
+    cache: CacheMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpaquePart:
+    """A part that only a server of `dialect` understands; `value` is the whole of it."""
+
+    type: str
+    value: JsonObject
+    dialect: Dialect
 
 
 Part: TypeAlias = (
@@ -125,6 +156,7 @@ Part: TypeAlias = (
     | FileData
     | FileReference
     | FileUrl
+    | OpaquePart
 )
 
 
@@ -166,6 +198,7 @@ class ToolCall:
     kind: ToolKind = "function"
     proof: Proof | None = None
     namespace: str | None = None
+    cache: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +209,7 @@ class ToolResult:
     parts: tuple[Part, ...]
     is_error: bool = False
     kind: ToolKind = "function"
+    cache: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +221,14 @@ class Compaction:
 
 @dataclass(frozen=True, slots=True)
 class OpaqueItem:
-    """An item of the Responses API that only a server of that language understands.
+    """An item that only a server of `dialect` understands: its vendor's own tools, for the most.
 
-    `value` is the whole item, its `type` among it.
+    `value` is the whole item, its `type` among it. Of Messages it is an assistant's block.
     """
 
     type: str
     value: JsonObject
+    dialect: Dialect = Dialect.RESPONSES
 
 
 Item: TypeAlias = Message | Reasoning | ToolCall | ToolResult | Compaction | OpaqueItem

@@ -5,6 +5,7 @@ Laws: `ResponseStarted` first and `ResponseFinished` last, each once; an index i
 quietly. `choice` counts alternative answers to one request (`n`); most have one, number 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -134,6 +135,13 @@ class OpaqueItemAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingsAdded:
+    """The next vectors, in the order of the inputs."""
+
+    vectors: tuple[Sequence[float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RelayedBytes:
     """Whole upstream frames (or a whole body) in the caller's own dialect, passed on unread."""
 
@@ -142,10 +150,14 @@ class RelayedBytes:
 
 @dataclass(frozen=True, slots=True)
 class ResponseFinished:
-    """The answer is whole; `reasons` has one entry a choice, at least one. Usage None: not told."""
+    """The answer is whole; `reasons` has one entry a choice, at least one. Usage None: not told.
+
+    `matched_stop` is the stop sequence that ended it, where the upstream says which.
+    """
 
     reasons: tuple[FinishReason, ...]
     usage: Usage | None = None
+    matched_stop: str | None = None
 
 
 StreamEvent: TypeAlias = (
@@ -159,6 +171,7 @@ StreamEvent: TypeAlias = (
     | ToolCallStarted
     | ToolCallDelta
     | OpaqueItemAdded
+    | EmbeddingsAdded
     | RelayedBytes
     | ResponseFinished
 )

@@ -5,9 +5,17 @@ Whatever may be left out or said otherwise was so before; here nothing is droppe
 
 from collections.abc import Iterable
 
-from .conversation import Compaction, FileReference, FileUrl, ImageReference, OpaqueItem
+from .conversation import (
+    Compaction,
+    FileReference,
+    FileUrl,
+    ImageReference,
+    OpaqueItem,
+    OpaquePart,
+)
 from .errors import UnsupportedFeature
 from .tools import (
+    BuiltinTool,
     CallableTool,
     CustomTool,
     FunctionTool,
@@ -26,19 +34,23 @@ def refused_item(item: OpaqueItem | Compaction) -> UnsupportedFeature:
     )
 
 
-def refused_part(part: ImageReference | FileReference | FileUrl) -> UnsupportedFeature:
+def refused_part(
+    part: ImageReference | FileReference | FileUrl | OpaquePart,
+) -> UnsupportedFeature:
     """Return the refusal of a part that only another vendor could look up."""
     match part:
         case ImageReference() | FileReference():
             what = "knows no file ids"
         case FileUrl():
             what = "takes no files by URL"
+        case OpaquePart():
+            what = f"cannot be given content of type {part.type[:100]!r}"
     return UnsupportedFeature(f"The model {what}.", param="messages")
 
 
-def refused_tool(tool: ToolNamespace | HostedTool, place: int) -> UnsupportedFeature:
+def refused_tool(tool: ToolNamespace | HostedTool | BuiltinTool, place: int) -> UnsupportedFeature:
     """Return the refusal of tool number `place`, which is not simply the caller's own."""
-    kind = tool.type if isinstance(tool, HostedTool) else "namespace"
+    kind = "namespace" if isinstance(tool, ToolNamespace) else tool.type
     return UnsupportedFeature(
         f"The model cannot be given a tool of type {kind[:100]!r}.", param=f"tools[{place}].type"
     )

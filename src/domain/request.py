@@ -6,13 +6,16 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from .adjustments import Policy
+from .caching import CacheMark
 from .capabilities import Capabilities
 from .conversation import Item
 from .deferred import Deferred
 from .dialect import Dialect
 from .effort import Effort
+from .embedding import EmbeddingAsk
 from .journal import Journal
 from .json_values import JsonObject
+from .thinking import ThinkingWish
 from .tools import AUTO, ToolChoice, ToolDefinition
 from .turn import Turn
 
@@ -23,6 +26,7 @@ class Sampling:
 
     temperature: float | None = None
     top_p: float | None = None
+    top_k: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
@@ -66,8 +70,10 @@ class Generation:
     """The content of one request: the conversation so far and what is wanted next.
 
     `instructions` stand before all items and are of this request alone. `effort` None leaves
-    thinking to the model's default. `reasoning_text` asks that thoughts be told where the vendor
-    hides them by default, `reasoning_summary` how (`auto`, `concise`, `detailed`). `truncate`
+    thinking to the model's default; `thinking` is the same in the words of Messages, and may stand
+    beside it. `reasoning_text` asks that thoughts be told where the vendor hides them by default
+    (None leaves that to the vendor), `reasoning_summary` how (`auto`, `concise`, `detailed`).
+    `cache` has the vendor mark the last thing that can be kept. `truncate`
     allows items to be left out from the start where the context is too long. `extras` are top-level
     members of the caller's body that have no name here, each value an opaque JSON text in the form
     the entrypoint's decoder kept; they go to upstreams of the caller's own dialect and to no other.
@@ -86,12 +92,14 @@ class Generation:
     max_output_tokens: int | None = None
     output_format: OutputFormat = PLAIN_TEXT
     effort: Effort | None = None
-    reasoning_text: bool = True
+    thinking: ThinkingWish | None = None
+    reasoning_text: bool | None = True
     reasoning_summary: str | None = None
     verbosity: str | None = None
     service_tier: str | None = None
     metadata: Mapping[str, str] | None = None
     user: str | None = None
+    cache: CacheMark | None = None
     extras: Mapping[str, object] = field(default_factory=lambda: NO_EXTRAS)
     ignored: tuple[str, ...] = ()
 
@@ -109,6 +117,18 @@ class Verbatim:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaRules:
+    """What a route wants of answers that must fit a schema.
+
+    `strict`: what does not fit is an error, and a stream waits until it was checked. `repair`: one
+    more call may mend an answer that does not fit, if it was not yet sent.
+    """
+
+    strict: bool = False
+    repair: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: the tenant owns whatever is kept, the key id is for people."""
 
@@ -117,6 +137,8 @@ class Caller:
 
 
 ANY_CAPABILITIES = Capabilities()
+LENIENT = SchemaRules()
+NO_TERMS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +149,9 @@ class GenerationRequest:
     `capabilities` and `policy` are the planned target's. Reading `content` keeps the relay lane
     open; a filter that changes the content, or has to understand the answer, passes the request
     on with `verbatim=None`. `include_usage` says whether a streaming caller wants usage told;
-    relayed streams are trimmed by it. `turn` is there for the Responses API alone.
+    relayed streams are trimmed by it. `turn` is there for the Responses API alone; `embedding` for
+    embeddings, which have no `content`. `terms` are what the caller's headers say of its dialect
+    (`anthropic-version`, `anthropic-beta`). `schema_rules` are the route's.
     """
 
     model: str
@@ -141,8 +165,17 @@ class GenerationRequest:
     capabilities: Capabilities = ANY_CAPABILITIES
     policy: Policy = Policy.WARN
     journal: Journal = field(default_factory=Journal)
+    embedding: Deferred[EmbeddingAsk] | None = None
+    terms: Mapping[str, str] = field(default_factory=lambda: NO_TERMS)
+    schema_rules: SchemaRules = LENIENT
 
-    def aimed(self, model: str, capabilities: Capabilities, policy: Policy) -> "GenerationRequest":
+    def aimed(
+        self,
+        model: str,
+        capabilities: Capabilities,
+        policy: Policy,
+        schema_rules: SchemaRules = LENIENT,
+    ) -> "GenerationRequest":
         """Return the request as one target gets it; `replace` would take three times as long."""
         return GenerationRequest(
             model,
@@ -156,4 +189,7 @@ class GenerationRequest:
             capabilities,
             policy,
             self.journal,
+            self.embedding,
+            self.terms,
+            schema_rules,
         )

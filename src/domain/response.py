@@ -1,12 +1,13 @@
 """Response, a whole answer; and ResponseBuilder, which folds events into one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from .conversation import Item, Message, Part, Proof, Reasoning, Refusal, Role, Text, ToolCall
 from .events import (
     AnnotationAdded,
+    EmbeddingsAdded,
     FinishReason,
     MessageStarted,
     OpaqueItemAdded,
@@ -44,6 +45,8 @@ class Response:
     candidates: tuple[Candidate, ...]
     usage: Usage | None
     relayed: bytes | None = None
+    matched_stop: str | None = None
+    vectors: tuple[Sequence[float], ...] = ()
 
 
 class _Open:
@@ -95,6 +98,7 @@ class ResponseBuilder:
     _model: str = ""
     _choices: dict[int, _Open] = field(default_factory=dict[int, _Open])
     _relayed: list[bytes] = field(default_factory=list[bytes])
+    _vectors: list[Sequence[float]] = field(default_factory=list[Sequence[float]])
     _finished: ResponseFinished | None = None
 
     def add(self, events: Iterable[StreamEvent]) -> None:
@@ -146,6 +150,8 @@ class ResponseBuilder:
                     choice.end_text()
                     choice.end_reasoning()
                     choice.items.append(event.item)
+                case EmbeddingsAdded():
+                    self._vectors.extend(event.vectors)
                 case RelayedBytes():
                     self._relayed.append(event.data)
                 case ResponseStarted():
@@ -169,7 +175,15 @@ class ResponseBuilder:
             for number, reason in enumerate(finished.reasons)
         )
         relayed = b"".join(self._relayed) if self._relayed else None
-        return Response(self._id, self._model, candidates, finished.usage, relayed)
+        return Response(
+            self._id,
+            self._model,
+            candidates,
+            finished.usage,
+            relayed,
+            finished.matched_stop,
+            tuple(self._vectors),
+        )
 
     def _choice(self, number: int) -> _Open:
         choice = self._choices.get(number)

@@ -3,17 +3,25 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from .caching import CacheMark
+from .dialect import Dialect
 from .json_values import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionTool:
-    """A function; `parameters` is JSON Schema, None for a function without arguments."""
+    """A function; `parameters` is JSON Schema, None for a function without arguments.
+
+    `extras` are members of the caller's dialect that have no name here; they go to targets of
+    that dialect and to no other.
+    """
 
     name: str
     description: str | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None
+    cache: CacheMark | None = None
+    extras: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +54,31 @@ class ToolNamespace:
 
 @dataclass(frozen=True, slots=True)
 class HostedTool:
-    """A tool that the vendor runs (`web_search`, `mcp`, ...); `value` is its whole definition."""
+    """A tool that the vendor runs (`web_search`, `mcp`, ...); `value` is its whole definition.
+
+    `dialect` is the language whose vendors know it.
+    """
 
     type: str
     value: JsonObject
+    dialect: Dialect = Dialect.RESPONSES
 
 
-ToolDefinition: TypeAlias = CallableTool | ToolNamespace | HostedTool
+@dataclass(frozen=True, slots=True)
+class BuiltinTool:
+    """A tool whose form the vendor's models know by `type`, and which the caller runs.
+
+    Messages has them (`bash_20250124`); `value` is the whole definition. A model calls it by
+    `name`, as it would a function.
+    """
+
+    type: str
+    name: str
+    value: JsonObject
+    dialect: Dialect = Dialect.MESSAGES
+
+
+ToolDefinition: TypeAlias = CallableTool | ToolNamespace | HostedTool | BuiltinTool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,32 @@
 """What the handler of generation calls needs to know of the language a caller speaks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..domain.dialect import Dialect
+from ..domain.embedding import EmbeddingAsk
 from ..domain.events import RelayedBytes, StreamEvent
-from ..domain.request import Caller, Generation
+from ..domain.request import NO_TERMS, Caller, Generation
 from ..domain.response import Response
 from ..domain.turn import Turn
 from .errors import Refusal, encode_refusal
 from .members import Members
 from .sse import data_frame
+from .wire_style import OPENAI, WireStyle
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the handler itself has to know of a request; dialects add what they need."""
+    """What the handler itself has to know of a request; dialects add what they need.
+
+    `verbatim` False says that the body holds what is ours, and must not go upstream as it is.
+    """
 
     model: str
     stream: bool = False
     include_usage: bool = False
+    verbatim: bool = True
 
 
 EnvelopeT = TypeVar("EnvelopeT", bound=Envelope)
@@ -28,12 +34,16 @@ EnvelopeT = TypeVar("EnvelopeT", bound=Envelope)
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead(Generic[EnvelopeT]):
-    """What every part of one answer repeats; `created` is seconds since the epoch."""
+    """What every part of one answer repeats; `created` is seconds since the epoch.
+
+    `tenant` is the caller's: what is sealed for a client opens for its tenant alone.
+    """
 
     id: str
     created: int
     envelope: EnvelopeT
     turn: Turn | None = None
+    tenant: str = ""
 
 
 class StreamEncoder(Protocol):
@@ -73,12 +83,19 @@ def no_turn(envelope: Envelope, caller: Caller, id_: str, now: float) -> Turn | 
     return None
 
 
+def no_terms(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
+    """Return nothing: the dialect says all in its bodies."""
+    del headers
+    return NO_TERMS
+
+
 @dataclass(frozen=True, slots=True)
 class ClientDialect(Generic[EnvelopeT]):
     """A wire language callers speak; the functions raise `RequestError` on what is wrong.
 
     `begin_turn` is given the new answer's id and the time; a turn makes the call part of what is
-    kept. `relay_encoder` is for answers that come in the dialect already.
+    kept. `relay_encoder` is for answers that come in the dialect already. `read_terms` picks what
+    the caller's headers say of the dialect itself; `decode_embedding` is for embeddings alone.
     """
 
     dialect: Dialect
@@ -91,3 +108,6 @@ class ClientDialect(Generic[EnvelopeT]):
     # Any: an encoder that passes on does not look into the envelope
     relay_encoder: Callable[[AnswerHead[Any]], StreamEncoder] = pass_on
     begin_turn: Callable[[EnvelopeT, Caller, str, float], Turn | None] = no_turn
+    style: WireStyle = OPENAI
+    read_terms: Callable[[Mapping[bytes, bytes]], Mapping[str, str]] = no_terms
+    decode_embedding: Callable[[Members], EmbeddingAsk] | None = None

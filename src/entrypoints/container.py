@@ -7,9 +7,10 @@ pays for those they do not use: this is the one module where imports stand insid
 
 import random
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from ipaddress import ip_network
 from pathlib import Path
-from typing import assert_never
+from typing import Any
 
 from dependency_injector import containers, providers
 
@@ -38,7 +39,6 @@ from ..application.list_models import ListModels
 from ..application.planning import Planner, ProviderEntry
 from ..application.ports import (
     Clock,
-    Credentials,
     IdSource,
     LlmProvider,
     MediaFetcher,
@@ -55,8 +55,13 @@ from ..domain.capabilities import Capabilities, CapabilityRule, resolve
 from ..domain.errors import ConfigurationError
 from .loopback import is_loopback
 from .provider_settings import (
+    AnthropicSettings,
     AzureSettings,
+    BedrockSettings,
+    CohereSettings,
     DemoSettings,
+    GeminiSettings,
+    OllamaSettings,
     OpenAiCompatSettings,
     ProviderSettings,
     VertexSettings,
@@ -72,7 +77,7 @@ from .settings import (
 )
 from .settings_file import Loaded
 from .wiring import observing, values
-from .wiring.parts import Adapter, Closing, Seal, Store
+from .wiring.parts import Adapter, Seal, Store, Surroundings
 
 
 def preset_names() -> tuple[str, ...]:
@@ -89,49 +94,44 @@ def key_variable(preset: str) -> str:
     return compatible.key_variable(preset)
 
 
-def _adapter(
-    settings: ProviderSettings, name: str, environ: Mapping[str, str], clock: Clock, ids: IdSource
-) -> Adapter:
-    match settings:
-        case DemoSettings():
-            from .wiring import demo
-
-            return demo.build(settings, clock, ids)
-        case VertexSettings():
-            from .wiring import vertex
-
-            return vertex.build(settings, name, environ, clock)
-        case OpenAiCompatSettings():
-            from .wiring import compatible
-
-            return compatible.build(settings, name, environ)
-        case VllmSettings():
-            from .wiring import compatible
-
-            return compatible.build_vllm(settings, name, environ)
-        case AzureSettings():
-            from .wiring import azure
-
-            return azure.build(settings, name, environ, _entra(settings, clock))
-        case _:
-            assert_never(settings)
+# The module in `wiring/` that builds providers of a type.
+_WIRING: Mapping[type[ProviderSettings], str] = {
+    DemoSettings: "demo",
+    VertexSettings: "vertex",
+    OpenAiCompatSettings: "compatible",
+    VllmSettings: "vllm",
+    AzureSettings: "azure",
+    AnthropicSettings: "anthropic",
+    GeminiSettings: "gemini",
+    BedrockSettings: "bedrock",
+    CohereSettings: "cohere",
+    OllamaSettings: "ollama",
+}
 
 
-def _entra(settings: AzureSettings, clock: Clock) -> tuple[Credentials, Closing] | None:
-    if settings.client_secret is None and settings.identity is None:
-        return None
+def _part(name: str, extra: str = "") -> Any:  # Any: a module, whose functions each have a type
+    """Import a module of `wiring/`, when the configuration wants it.
+
+    Raises:
+        ConfigurationError: it needs an extra that is not installed.
+    """
     try:
-        from .wiring import entra
+        return import_module(f"{__package__}.wiring.{name}")
     except ImportError as error:
+        if not extra:
+            raise
         raise ConfigurationError(
-            "signing in at Microsoft Entra ID needs azure-identity",
-            hint='pip install "modelmux[azure]"',
+            f"what the configuration asks for needs {error.name}, which is not installed",
+            hint=f'pip install "modelmux[{extra}]"',
         ) from error
-    credentials = entra.build(settings, clock)
-    return credentials, credentials.aclose
 
 
-def _adapters(loaded: Loaded, clock: Clock, ids: IdSource) -> dict[str, Adapter]:
+def _adapter(settings: ProviderSettings, house: Surroundings) -> Adapter:
+    adapter: Adapter = _part(_WIRING[type(settings)]).build(settings, house)
+    return adapter
+
+
+def _adapters(loaded: Loaded, clock: Clock, ids: IdSource, dry: bool) -> dict[str, Adapter]:
     """Return the adapter of each provider by its name.
 
     Raises:
@@ -140,7 +140,8 @@ def _adapters(loaded: Loaded, clock: Clock, ids: IdSource) -> dict[str, Adapter]
     adapters: dict[str, Adapter] = {}
     for path, name, settings in loaded.settings.named_providers():
         try:
-            adapters[name] = _adapter(settings, name, loaded.environ, clock, ids)
+            house = Surroundings(name, loaded.environ, clock, ids, _part, dry)
+            adapters[name] = _adapter(settings, house)
         except ConfigurationError as error:
             where = error.where or loaded.origins.where(path)
             raise ConfigurationError(error.message, where=where, hint=error.hint) from error
@@ -290,10 +291,14 @@ def _fetcher(media: MediaSettings) -> PublicMediaFetcher:
 
 
 class Container(containers.DeclarativeContainer):
-    """Every object of a process, each made on first need. `tells`: requests are logged."""
+    """Every object of a process, each made on first need.
+
+    `tells`: requests are logged. `dry`: upstreams are never called.
+    """
 
     loaded: providers.Dependency[Loaded] = providers.Dependency(instance_of=Loaded)
     tells: providers.Dependency[bool] = providers.Dependency(instance_of=bool, default=False)
+    dry: providers.Dependency[bool] = providers.Dependency(instance_of=bool, default=False)
     settings = loaded.provided.settings
 
     clock = providers.Singleton(SystemClock)
@@ -307,7 +312,7 @@ class Container(containers.DeclarativeContainer):
     store = providers.Singleton(_store, settings, clock, state_limits)
     seal = providers.Singleton(_seal, settings.state, clock)
     fetcher = providers.Singleton(_fetcher, settings.media)
-    adapters = providers.Singleton(_adapters, loaded, clock, ids)
+    adapters = providers.Singleton(_adapters, loaded, clock, ids, dry)
     entries = providers.Singleton(
         _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher
     )

@@ -2,18 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
 
 from ..application.ports import IdSource
 from ..domain.adjustments import Adjustment
 from ..domain.journal import Journal
 from .asgi import Send
-
-Headers: TypeAlias = list[tuple[bytes, bytes]]
+from .wire_style import Headers, WireStyle
 
 JSON = (b"content-type", b"application/json")
 CLIENT_GONE_STATUS = 499  # nginx's word in logs for an answer that nobody waited for
-_VERSION = (b"openai-version", b"2020-10-01")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _MAX_NAME = 256
 _MAX_ADJUSTED = 2048
@@ -31,18 +28,17 @@ def request_id(headers: Mapping[bytes, bytes], ids: IdSource) -> str:
 class AnswerHeaders:
     """Builds the headers of answers; those of a target are built once and remembered."""
 
-    __slots__ = ("_targets",)
+    __slots__ = ("_style", "_targets")
 
-    def __init__(self) -> None:
+    def __init__(self, style: WireStyle) -> None:
+        self._style = style
         self._targets: dict[tuple[str, str], tuple[tuple[bytes, bytes], tuple[bytes, bytes]]] = {}
 
-    def build(self, id_: str, elapsed_s: float, journal: Journal) -> Headers:
+    def build(
+        self, id_: str, elapsed_s: float, journal: Journal, terms: Mapping[str, str]
+    ) -> Headers:
         """Return all but the content headers."""
-        headers = [
-            (b"x-request-id", id_.encode("ascii")),
-            _VERSION,
-            (b"openai-processing-ms", b"%d" % (elapsed_s * 1000)),
-        ]
+        headers = self._style.headers(id_.encode("ascii"), elapsed_s, terms)
         if journal.provider:
             headers += self._target(journal.provider, journal.model)
             headers.append((b"x-modelmux-attempts", b"%d" % journal.attempts))

@@ -7,24 +7,27 @@ outermost handler: whatever happens, the caller is told and the exchange is sett
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Generic
 
 from ..application.ports import Answer, Exchange
+from ..domain.deferred import Deferred
 from ..domain.errors import ModelmuxError, ProviderProtocolBroken
 from ..domain.events import RelayedBytes, ResponseFinished
-from ..domain.request import GenerationRequest, Verbatim
+from ..domain.request import NO_TERMS, GenerationRequest, Verbatim
 from ..domain.response import Response, ResponseBuilder
 from .asgi import Receive, Scope, Send
 from .authentication import admit
 from .body import check_body_headers, read_body
 from .body_decoder import BodyDecoder
 from .client_dialect import AnswerHead, ClientDialect, EnvelopeT, StreamEncoder
-from .errors import UNEXPECTED, Refusal, describe, encode_refusal
-from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, Headers, request_id, send_whole
+from .errors import UNEXPECTED, Refusal, describe
+from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, request_id, send_whole
 from .members import too_deep
 from .services import Services
 from .sse import SSE_HEADERS
 from .watcher import ClientGone, RunningCall, RunningCalls
+from .wire_style import Headers
 
 _log = logging.getLogger("modelmux.http")
 
@@ -38,7 +41,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         self._services = services
         self._calls = calls
         self._dialect = dialect
-        self._headers = AnswerHeaders()
+        self._headers = AnswerHeaders(dialect.style)
         self._decoder = BodyDecoder(dialect)
         self._monotonic = services.clock.monotonic
 
@@ -49,6 +52,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         exchange = Exchange(request_id(headers, services.ids), scope["method"], self._dialect.path)
         services.observer.exchange_started()
         call = self._calls.enter(receive, send, services.limits.body_timeout_s)
+        call.pulse = self._dialect.style.pulse
         run = _Run(exchange, call, headers, started_at)
         del headers
         try:
@@ -83,6 +87,7 @@ class GenerationHandler(Generic[EnvelopeT]):
     async def _open(self, run: "_Run") -> tuple[AnswerHead[EnvelopeT], Answer]:
         """Return the running answer; what was read to get it is let go of with this frame."""
         services, exchange, dialect = self._services, run.exchange, self._dialect
+        run.terms = dialect.read_terms(run.headers)
         caller = admit(run.headers, services.keys, open_access=services.open_access)
         exchange.tenant, exchange.key_id = caller.tenant, caller.key_id
         limit = services.limits.max_body_bytes
@@ -98,22 +103,26 @@ class GenerationHandler(Generic[EnvelopeT]):
         now = services.clock.now()
         id_ = services.ids.new(dialect.id_prefix)
         turn = dialect.begin_turn(envelope, caller, id_, now)
+        relayable = envelope.verbatim if turn is None else turn.relayable
+        decode = dialect.decode_embedding
         request = GenerationRequest(
             envelope.model,
             dialect.dialect,
             envelope.stream,
             content,
             caller,
-            Verbatim(dialect.dialect, members) if turn is None or turn.relayable else None,
+            Verbatim(dialect.dialect, members) if relayable else None,
             envelope.include_usage,
             turn,
             journal=exchange.journal,
+            embedding=None if decode is None else Deferred(partial(decode, members)),
+            terms=run.terms,
         )
         try:
             answer = await services.respond.open(request)
         except RecursionError:
             raise too_deep(members) from None
-        return AnswerHead(id_, int(now), envelope, turn), answer
+        return AnswerHead(id_, int(now), envelope, turn, caller.tenant), answer
 
     async def _whole(self, run: "_Run", head: AnswerHead[EnvelopeT], answer: Answer) -> None:
         exchange = run.exchange
@@ -156,7 +165,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         elapsed_s = exchange.first_byte_s = self._monotonic() - run.started_at
         exchange.status = 200
         run.begun = True
-        headers = self._headers.build(exchange.request_id, elapsed_s, exchange.journal)
+        headers = self._headers.build(exchange.request_id, elapsed_s, exchange.journal, run.terms)
         headers += content
         return headers
 
@@ -184,10 +193,10 @@ class GenerationHandler(Generic[EnvelopeT]):
                 end = run.encoder.refuse(refusal, exchange.request_id)
                 await call.send({"type": "http.response.body", "body": end})
             return
-        body = encode_refusal(refusal, exchange.request_id)
+        body = self._dialect.style.encode_refusal(refusal, exchange.request_id)
         exchange.status = refusal.status
         elapsed_s = self._monotonic() - run.started_at
-        headers = self._headers.build(exchange.request_id, elapsed_s, exchange.journal)
+        headers = self._headers.build(exchange.request_id, elapsed_s, exchange.journal, run.terms)
         headers += refusal.headers
         headers.append(JSON)
         # A client that waits for leave to send its body must not be left guessing whether it
@@ -204,7 +213,7 @@ _READ: Mapping[bytes, bytes] = {}
 class _Run:
     """What the steps of one call share."""
 
-    __slots__ = ("begun", "call", "encoder", "exchange", "headers", "model", "started_at")
+    __slots__ = ("begun", "call", "encoder", "exchange", "headers", "model", "started_at", "terms")
 
     def __init__(
         self,
@@ -219,6 +228,7 @@ class _Run:
         self.started_at = started_at
         self.model = ""
         self.begun = False
+        self.terms = NO_TERMS
         self.encoder: StreamEncoder | None = None
 
 

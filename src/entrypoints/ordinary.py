@@ -1,4 +1,4 @@
-"""What surrounds the ordinary routes: request id, settling, HEAD, errors in OpenAI's shape."""
+"""What surrounds the ordinary routes: request id, settling, HEAD, errors in the caller's shape."""
 
 import logging
 from collections.abc import Callable
@@ -11,8 +11,9 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from ..application.ports import Exchange
 from ..domain.errors import InvalidRequest, MethodNotAllowed, ModelmuxError, NotFound
 from .asgi import Asgi, Event, Receive, Scope, Send
-from .errors import UNEXPECTED, Refusal, describe, encode_refusal
+from .errors import UNEXPECTED, Refusal, describe
 from .exchange import CLIENT_GONE_STATUS, request_id
+from .messages.style import style_of
 from .services import Services
 from .watcher import ClientGone
 
@@ -77,7 +78,7 @@ def error_handlers(services: Services) -> ErrorHandlers:
         else:
             id_ = services.ids.new("req_")
         return Response(
-            encode_refusal(refusal, id_),
+            style_of(request.scope).encode_refusal(refusal, id_),
             status_code=refusal.status,
             media_type="application/json",
             headers={name.decode(): value.decode() for name, value in refusal.headers},

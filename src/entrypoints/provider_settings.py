@@ -112,6 +112,64 @@ class AzureSettings(NetworkSection, frozen=True, kw_only=True, tag="azure"):
     scope: str | None = None
 
 
+class AnthropicSettings(NetworkSection, frozen=True, tag="anthropic"):
+    """Claude at Anthropic, or wherever its API is offered as it stands there.
+
+    `bearer` sends the key as `Authorization: Bearer`, else it is `x-api-key`. `version` is the
+    `anthropic-version` of calls that were not made in Messages, `anthropic_beta` what they ask for.
+    """
+
+    base_url: str = "https://api.anthropic.com"
+    api_key: Secret | None = None
+    bearer: bool = False
+    version: Literal["2023-06-01", "2026-10-21"] = "2023-06-01"
+    anthropic_beta: tuple[str, ...] = ()
+    workspace_id: str | None = None
+
+
+class GeminiSettings(NetworkSection, frozen=True, tag="gemini"):
+    """Gemini by API key, without a Google Cloud project."""
+
+    base_url: str = "https://generativelanguage.googleapis.com"
+    api_key: Secret | None = None
+    api_version: str = "v1beta"
+
+
+class BedrockSettings(NetworkSection, frozen=True, tag="bedrock"):
+    """AWS Bedrock: an API key of Bedrock's, or whatever AWS credentials are found.
+
+    `api` says how models are called, `apis` the same for names that match a pattern (the first
+    match counts): `converse`; `chat` is the OpenAI form of bedrock-runtime, `mantle` that of
+    bedrock-mantle; `messages` and `invoke` are Claude's own form there. None chooses by the name.
+    """
+
+    region: str | None = None
+    api_key: Secret | None = None
+    profile: str | None = None
+    api: Literal["converse", "chat", "mantle", "messages", "invoke"] | None = None
+    apis: Mapping[str, Literal["converse", "chat", "mantle", "messages", "invoke"]] = {}
+    base_url: str | None = None
+    mantle_base_url: str | None = None
+    anthropic_version: str = "bedrock-2023-05-31"
+    anthropic_beta: tuple[str, ...] = ()
+
+
+class CohereSettings(NetworkSection, frozen=True, tag="cohere"):
+    base_url: str = "https://api.cohere.com"
+    api_key: Secret | None = None
+    client_name: str | None = None
+
+
+class OllamaSettings(NetworkSection, frozen=True, tag="ollama"):
+    """Ollama in its own language; `num_ctx` is the context it makes room for."""
+
+    base_url: str = "http://127.0.0.1:11434"
+    api_key: Secret | None = None
+    num_ctx: Count | None = None
+    keep_alive: str | None = None
+    options: Mapping[str, Any] = {}  # Any: numbers, words and flags, each model's own
+
+
 class DemoSettings(ProviderSection, frozen=True, tag="demo"):
     """The built-in provider: answers to the model name `demo` alone."""
 
@@ -119,13 +177,27 @@ class DemoSettings(ProviderSection, frozen=True, tag="demo"):
 
 
 ProviderSettings: TypeAlias = (
-    OpenAiCompatSettings | VllmSettings | VertexSettings | AzureSettings | DemoSettings
+    OpenAiCompatSettings
+    | VllmSettings
+    | VertexSettings
+    | AzureSettings
+    | AnthropicSettings
+    | GeminiSettings
+    | BedrockSettings
+    | CohereSettings
+    | OllamaSettings
+    | DemoSettings
 )
 PROVIDER_TYPES: Mapping[str, type[ProviderSettings]] = {
     "openai_compat": OpenAiCompatSettings,
     "vllm": VllmSettings,
     "vertex": VertexSettings,
     "azure": AzureSettings,
+    "anthropic": AnthropicSettings,
+    "gemini": GeminiSettings,
+    "bedrock": BedrockSettings,
+    "cohere": CohereSettings,
+    "ollama": OllamaSettings,
     "demo": DemoSettings,
 }
 TYPE_ALIASES: Mapping[str, Literal["openai_compat", "azure"]] = {

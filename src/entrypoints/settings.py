@@ -97,6 +97,17 @@ class TargetSettings(Section, frozen=True):
     capabilities: Mapping[str, Any] = {}  # Any: checked against the domain's record
 
 
+class StructuredSettings(Section, frozen=True):
+    """What happens to answers that must fit a schema.
+
+    `strict`: one that does not is an error, and streams wait until they were checked. `repair`: the
+    model is asked once more.
+    """
+
+    strict: bool = False
+    repair: bool = False
+
+
 class RouteSettings(Section, frozen=True):
     """A name clients use, and the targets behind it in the order they are tried."""
 
@@ -104,6 +115,7 @@ class RouteSettings(Section, frozen=True):
     targets: Annotated[tuple[TargetSettings, ...], Meta(min_length=1)]
     aliases: tuple[str, ...] = ()
     policy: Policy = Policy.WARN
+    structured_output: StructuredSettings = StructuredSettings()
 
 
 class KeySettings(Section, frozen=True):

@@ -28,12 +28,12 @@ class RunningCall:
     """One call on its way, ended from outside by cancelling its task.
 
     Whoever handles the call catches the cancellation, finds `ended_by` and takes the
-    cancellation back. `spoke` is set at each send of a stream.
+    cancellation back. `spoke` is set at each send of a stream; `pulse` is what a silent one says.
     """
 
     __slots__ = (
-        "body_deadline", "comment", "cycle", "ended_by", "receive", "send", "spoke", "streaming",
-        "task", "watch",
+        "body_deadline", "comment", "cycle", "ended_by", "pulse", "receive", "send", "spoke",
+        "streaming", "task", "watch",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, body_deadline: float) -> None:
@@ -45,6 +45,7 @@ class RunningCall:
         self.task: asyncio.Task[Any] | None = asyncio.current_task()  # Any: its result is unused
         self.body_deadline: float | None = body_deadline
         self.ended_by: Ending | None = None
+        self.pulse = COMMENT
         self.streaming = False
         self.spoke = False
         self.watch: asyncio.Task[None] | None = None
@@ -158,4 +159,4 @@ async def _watch(call: RunningCall) -> None:
 
 
 async def _comment(call: RunningCall) -> None:
-    await call.send({"type": "http.response.body", "body": COMMENT, "more_body": True})
+    await call.send({"type": "http.response.body", "body": call.pulse, "more_body": True})

@@ -16,6 +16,7 @@ from ...domain.conversation import (
     ImageData,
     ImageReference,
     ImageUrl,
+    OpaquePart,
     Part,
     Proof,
     Reasoning,
@@ -58,7 +59,7 @@ def encode_part(part: Part, *, image_urls: bool) -> wire.ResultBlock:
             return _document(part)
         case Audio():
             raise UnsupportedFeature("The model takes no audio input.", param=_PARAM)
-        case ImageReference() | FileReference() | FileUrl():
+        case ImageReference() | FileReference() | FileUrl() | OpaquePart():
             raise refused_part(part)
         case _:
             assert_never(part)

@@ -14,6 +14,7 @@ from ...domain.capabilities import (
     Thinking,
 )
 from ...domain.conversation import Vendor
+from ...domain.dialect import Dialect
 from ...domain.effort import Effort
 
 _UP_TO_HIGH = frozenset({Effort.LOW, Effort.MEDIUM, Effort.HIGH})
@@ -21,7 +22,7 @@ _ALL_LEVELS = _UP_TO_HIGH | {Effort.XHIGH, Effort.MAX}
 _FREE_SAMPLING = frozenset({"temperature", "top_p", "stop"})
 
 BASE = Capabilities(
-    dialects=frozenset(),
+    dialects=frozenset({Dialect.MESSAGES}),
     restrictions=True,
     custom_tools=False,
     json_object=False,

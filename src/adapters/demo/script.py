@@ -16,6 +16,7 @@ from ...domain.conversation import (
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Reasoning,
     Refusal,
@@ -166,7 +167,7 @@ def _shown(part: Part) -> str:
             return "[a sound]"
         case FileData() | FileReference():
             return f"[the file {part.filename or 'without a name'}]"
-        case ImageReference() | FileUrl():
+        case ImageReference() | FileUrl() | OpaquePart():
             raise refused_part(part)
         case _:
             assert_never(part)

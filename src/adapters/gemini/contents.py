@@ -27,6 +27,7 @@ from ...domain.conversation import (
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Proof,
     Reasoning,
@@ -198,7 +199,7 @@ class _Building:
             case Audio():
                 media_type = _AUDIO_TYPES.get(part.format, f"audio/{part.format}")
                 return wire.Part(inline_data=wire.Blob(media_type, part.data))
-            case ImageReference() | FileReference() | FileUrl():
+            case ImageReference() | FileReference() | FileUrl() | OpaquePart():
                 raise refused_part(part)
             case _:
                 assert_never(part)

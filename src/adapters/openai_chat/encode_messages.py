@@ -22,6 +22,7 @@ from ...domain.conversation import (
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Reasoning,
     Refusal,
@@ -218,7 +219,7 @@ def _encode_user_part(part: Part) -> Wire:
             return {"type": "file", "file": file}
         case FileReference(file_id):
             return {"type": "file", "file": {"file_id": file_id}}
-        case ImageReference() | FileUrl():
+        case ImageReference() | FileUrl() | OpaquePart():
             raise refused_part(part)
         case Refusal():
             raise UnsupportedFeature("Only the assistant can refuse.", param="messages")

@@ -23,6 +23,7 @@ from ...domain.conversation import (
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Proof,
     Reasoning,
@@ -35,7 +36,7 @@ from ...domain.conversation import (
 )
 from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject
-from ...domain.refusals import refused_item
+from ...domain.refusals import refused_item, refused_part
 from ...domain.turn import MARK
 from .spelling import Spelling
 
@@ -225,6 +226,8 @@ def _encode_input_part(part: Part) -> Wire:
             return {"type": "input_file", "file_id": file_id}
         case FileUrl(url):
             return {"type": "input_file", "file_url": url}
+        case OpaquePart():
+            raise refused_part(part)
         case _:
             assert_never(part)
 

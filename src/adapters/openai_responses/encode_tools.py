@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
+from ...domain.refusals import refused_tool
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
+    BuiltinTool,
     CallableTool,
     CustomTool,
     FunctionTool,
@@ -31,7 +33,7 @@ def encode_tools(
     `lenient` says that unset strictness means none, as on chat completions.
     """
     encoded: list[Wire] = []
-    for tool in tools:
+    for place, tool in enumerate(tools):
         if isinstance(choice, AllowedTools) and not (spelling.allowed_tools or _in(choice, tool)):
             continue
         match tool:
@@ -43,6 +45,8 @@ def encode_tools(
                 encoded.append(wire)
             case HostedTool():
                 encoded.append(dict(tool.value))
+            case BuiltinTool():
+                raise refused_tool(tool, place)
             case _:
                 assert_never(tool)
     return encoded

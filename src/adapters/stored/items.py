@@ -2,16 +2,19 @@
 
 Apart from the domain's shapes: those may be renamed, stored ones may not. A field may only be
 added at the end, with a default; a change that older releases would misread raises `VERSION`.
-JSON values are kept as JSON text, which takes integers of any size.
+JSON values are kept as JSON text, which takes integers of any size. A cache mark is its time to
+live, empty for the vendor's default.
 """
 
 from typing import TypeAlias, assert_never
 
 import msgspec
 
+from ...domain.caching import CacheMark
 from ...domain.conversation import (
     Audio,
     Compaction,
+    DocumentNotes,
     FileData,
     FileReference,
     FileUrl,
@@ -21,6 +24,7 @@ from ...domain.conversation import (
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Proof,
     Reasoning,
@@ -32,6 +36,7 @@ from ...domain.conversation import (
     ToolResult,
     Vendor,
 )
+from ...domain.dialect import Dialect
 from .json_text import decode_object, decode_objects, json_text
 
 
@@ -46,6 +51,7 @@ class StoredProof(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class StoredText(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=0):
     text: str
     annotations: bytes | None = None
+    cache: str | None = None
 
 
 class StoredRefusal(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
@@ -55,17 +61,20 @@ class StoredRefusal(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 class StoredImageUrl(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
     url: str
     detail: str | None = None
+    cache: str | None = None
 
 
 class StoredImageData(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
     media_type: str
     data: str
     detail: str | None = None
+    cache: str | None = None
 
 
 class StoredImageReference(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
     file_id: str
     detail: str | None = None
+    cache: str | None = None
 
 
 class StoredAudio(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
@@ -73,20 +82,37 @@ class StoredAudio(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5)
     format: str
 
 
+class StoredNotes(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    context: str | None = None
+    citations: bool = False
+
+
 class StoredFileData(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=6):
     media_type: str
     data: str
     filename: str | None = None
+    notes: StoredNotes | None = None
+    cache: str | None = None
 
 
 class StoredFileReference(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=7):
     file_id: str
     filename: str | None = None
+    notes: StoredNotes | None = None
+    cache: str | None = None
 
 
 class StoredFileUrl(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=8):
     url: str
     filename: str | None = None
+    notes: StoredNotes | None = None
+    cache: str | None = None
+
+
+class StoredOpaquePart(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=9):
+    name: str
+    value: bytes
+    dialect: Dialect
 
 
 StoredPart: TypeAlias = (
@@ -99,6 +125,7 @@ StoredPart: TypeAlias = (
     | StoredFileData
     | StoredFileReference
     | StoredFileUrl
+    | StoredOpaquePart
 )
 
 
@@ -121,6 +148,7 @@ class StoredCall(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
     kind: ToolKind = "function"
     proof: StoredProof | None = None
     namespace: str | None = None
+    cache: str | None = None
 
 
 class StoredResult(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
@@ -128,6 +156,7 @@ class StoredResult(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3
     parts: tuple[StoredPart, ...]
     is_error: bool = False
     kind: ToolKind = "function"
+    cache: str | None = None
 
 
 class StoredCompaction(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
@@ -137,6 +166,7 @@ class StoredCompaction(msgspec.Struct, frozen=True, array_like=True, gc=False, t
 class StoredOpaque(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
     name: str
     value: bytes
+    dialect: Dialect = Dialect.RESPONSES
 
 
 StoredItem: TypeAlias = (
@@ -158,13 +188,20 @@ def stored_item(item: Item) -> StoredItem:
                 item.kind,
                 stored_proof(item.proof),
                 item.namespace,
+                _ttl(item.cache),
             )
         case ToolResult():
-            return StoredResult(item.call_id, _stored_parts(item.parts), item.is_error, item.kind)
+            return StoredResult(
+                item.call_id,
+                _stored_parts(item.parts),
+                item.is_error,
+                item.kind,
+                _ttl(item.cache),
+            )
         case Compaction():
             return StoredCompaction(item.summary)
         case OpaqueItem():
-            return StoredOpaque(item.type, json_text(item.value))
+            return StoredOpaque(item.type, json_text(item.value), item.dialect)
         case _:
             assert_never(item)
 
@@ -188,13 +225,20 @@ def domain_item(item: StoredItem) -> Item:
                 item.kind,
                 domain_proof(item.proof),
                 item.namespace,
+                _mark(item.cache),
             )
         case StoredResult():
-            return ToolResult(item.call_id, _domain_parts(item.parts), item.is_error, item.kind)
+            return ToolResult(
+                item.call_id,
+                _domain_parts(item.parts),
+                item.is_error,
+                item.kind,
+                _mark(item.cache),
+            )
         case StoredCompaction():
             return Compaction(item.summary)
         case StoredOpaque():
-            return OpaqueItem(item.name, decode_object(item.value))
+            return OpaqueItem(item.name, decode_object(item.value), item.dialect)
         case _:
             assert_never(item)
 
@@ -210,23 +254,36 @@ def _domain_parts(parts: tuple[StoredPart, ...]) -> tuple[Part, ...]:
 def _stored_part(part: Part) -> StoredPart:
     match part:
         case Text():
-            return StoredText(part.text, json_text(part.annotations) if part.annotations else None)
+            annotations = json_text(part.annotations) if part.annotations else None
+            return StoredText(part.text, annotations, _ttl(part.cache))
         case Refusal():
             return StoredRefusal(part.text)
         case ImageUrl():
-            return StoredImageUrl(part.url, part.detail)
+            return StoredImageUrl(part.url, part.detail, _ttl(part.cache))
         case ImageData():
-            return StoredImageData(part.media_type, part.data, part.detail)
+            return StoredImageData(part.media_type, part.data, part.detail, _ttl(part.cache))
         case ImageReference():
-            return StoredImageReference(part.file_id, part.detail)
+            return StoredImageReference(part.file_id, part.detail, _ttl(part.cache))
         case Audio():
             return StoredAudio(part.data, part.format)
         case FileData():
-            return StoredFileData(part.media_type, part.data, part.filename)
+            return StoredFileData(
+                part.media_type,
+                part.data,
+                part.filename,
+                _stored_notes(part.notes),
+                _ttl(part.cache),
+            )
         case FileReference():
-            return StoredFileReference(part.file_id, part.filename)
+            return StoredFileReference(
+                part.file_id, part.filename, _stored_notes(part.notes), _ttl(part.cache)
+            )
         case FileUrl():
-            return StoredFileUrl(part.url, part.filename)
+            return StoredFileUrl(
+                part.url, part.filename, _stored_notes(part.notes), _ttl(part.cache)
+            )
+        case OpaquePart():
+            return StoredOpaquePart(part.type, json_text(part.value), part.dialect)
         case _:
             assert_never(part)
 
@@ -234,25 +291,52 @@ def _stored_part(part: Part) -> StoredPart:
 def _domain_part(part: StoredPart) -> Part:
     match part:
         case StoredText():
-            return Text(part.text, decode_objects(part.annotations) if part.annotations else ())
+            annotations = decode_objects(part.annotations) if part.annotations else ()
+            return Text(part.text, annotations, _mark(part.cache))
         case StoredRefusal():
             return Refusal(part.text)
         case StoredImageUrl():
-            return ImageUrl(part.url, part.detail)
+            return ImageUrl(part.url, part.detail, _mark(part.cache))
         case StoredImageData():
-            return ImageData(part.media_type, part.data, part.detail)
+            return ImageData(part.media_type, part.data, part.detail, _mark(part.cache))
         case StoredImageReference():
-            return ImageReference(part.file_id, part.detail)
+            return ImageReference(part.file_id, part.detail, _mark(part.cache))
         case StoredAudio():
             return Audio(part.data, part.format)
         case StoredFileData():
-            return FileData(part.media_type, part.data, part.filename)
+            return FileData(
+                part.media_type,
+                part.data,
+                part.filename,
+                _domain_notes(part.notes),
+                _mark(part.cache),
+            )
         case StoredFileReference():
-            return FileReference(part.file_id, part.filename)
+            return FileReference(
+                part.file_id, part.filename, _domain_notes(part.notes), _mark(part.cache)
+            )
         case StoredFileUrl():
-            return FileUrl(part.url, part.filename)
+            return FileUrl(part.url, part.filename, _domain_notes(part.notes), _mark(part.cache))
+        case StoredOpaquePart():
+            return OpaquePart(part.name, decode_object(part.value), part.dialect)
         case _:
             assert_never(part)
+
+
+def _ttl(mark: CacheMark | None) -> str | None:
+    return None if mark is None else mark.ttl or ""
+
+
+def _mark(ttl: str | None) -> CacheMark | None:
+    return None if ttl is None else CacheMark(ttl or None)
+
+
+def _stored_notes(notes: DocumentNotes | None) -> StoredNotes | None:
+    return None if notes is None else StoredNotes(notes.context, notes.citations)
+
+
+def _domain_notes(notes: StoredNotes | None) -> DocumentNotes | None:
+    return None if notes is None else DocumentNotes(notes.context, notes.citations)
 
 
 def stored_proof(proof: Proof | None) -> StoredProof | None:

@@ -58,7 +58,7 @@ def fit_extras(fit: Fitting) -> None:
         kept = {
             name: value
             for name, value in extras.items()
-            if (outward is fit.dialect or name in _SHARED)
+            if (outward is fit.dialect or (name in _SHARED and outward is not Dialect.MESSAGES))
             and (not can.refuses_unknown or name in can.known_extras)
         }
     for name in extras:

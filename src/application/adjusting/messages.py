@@ -38,13 +38,22 @@ def fit_media(fit: Fitting) -> None:
                     what = "audio input"
                 case FileData() | FileReference() | FileUrl() if not can.file_input:
                     what = "file input"
-                case FileReference() if outward is None:
+                case FileReference() if not _known_there(fit.dialect, outward):
                     raise refused_part(part)
-                case ImageReference() | FileUrl() if outward is not Dialect.RESPONSES:
+                case ImageReference() if outward is Dialect.CHAT_COMPLETIONS or not _known_there(
+                    fit.dialect, outward
+                ):
+                    raise refused_part(part)
+                case FileUrl() if outward is not Dialect.RESPONSES and not can.file_urls:
                     raise refused_part(part)
                 case _:
                     continue
             raise UnsupportedFeature(f"The model takes no {what}.", param="messages")
+
+
+def _known_there(dialect: Dialect, outward: Dialect | None) -> bool:
+    """Whether ids of files that callers of `dialect` name can be those of the target's vendor."""
+    return outward is not None and (dialect is Dialect.MESSAGES) == (outward is Dialect.MESSAGES)
 
 
 def fit_prefill(fit: Fitting) -> None:

@@ -33,7 +33,9 @@ class Failover(LlmProvider):
             journal.adjustments.clear()
             journal.told.clear()
             journal.relayed = False
-            aimed = request.aimed(target.model, target.capabilities, self.plan.policy)
+            aimed = request.aimed(
+                target.model, target.capabilities, self.plan.policy, self.plan.schema_rules
+            )
             try:
                 return await target.provider.llm.open(aimed)
             except UnsupportedFeature as error:

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from ...domain.conversation import Message, Reasoning, Refusal, Text, ToolCall
 from ...domain.events import (
     AnnotationAdded,
+    EmbeddingsAdded,
     FinishReason,
     MessageStarted,
     OpaqueItemAdded,
@@ -127,6 +128,8 @@ class ChunkEncoder(StreamEncoder):
                 pass  # only hosted tools bring them, which this dialect cannot ask for
             case TextDelta() | RelayedBytes():
                 raise AssertionError("written by encode")
+            case EmbeddingsAdded():
+                raise AssertionError("not asked for in this dialect")
             case _:
                 assert_never(event)
 

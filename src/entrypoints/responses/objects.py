@@ -18,6 +18,7 @@ from ...domain.conversation import (
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Reasoning,
     Refusal,
@@ -214,6 +215,8 @@ def _input_part(part: Part) -> InputPart:
             return InputFile(file_id=part.file_id, filename=_or_unset(part.filename))
         case FileUrl():
             return InputFile(file_url=part.url, filename=_or_unset(part.filename))
+        case OpaquePart():
+            raise AssertionError("only Messages has them, whose turns are not kept")
         case _:
             assert_never(part)
 

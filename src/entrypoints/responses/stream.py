@@ -15,6 +15,7 @@ from ...domain.conversation import Item, Message, Proof, Reasoning, Role, ToolCa
 from ...domain.events import (
     CUT_SHORT,
     AnnotationAdded,
+    EmbeddingsAdded,
     MessageStarted,
     OpaqueItemAdded,
     ReasoningDelta,
@@ -108,8 +109,8 @@ class ResponseWriter(TurnWriter):
         match event:
             case ResponseStarted():
                 pass  # id and model are the upstream's, not ours
-            case RelayedBytes():
-                raise AssertionError("relayed bytes are not written, they pass")
+            case RelayedBytes() | EmbeddingsAdded():
+                raise AssertionError("relayed bytes are not written, they pass; nor are vectors")
             case ResponseFinished():
                 self._finish(cut=event.reasons[0] in CUT_SHORT)
             case _ if event.choice != 0:

@@ -14,6 +14,7 @@ from ...domain.tools import (
     AUTO,
     AllowedTools,
     AnyTool,
+    BuiltinTool,
     CallableTool,
     CustomTool,
     FunctionTool,
@@ -121,6 +122,8 @@ class _Offered:
                     self._names.update(inner.name for inner in tool.tools)
                 case HostedTool():
                     self._hosted = True
+                case BuiltinTool():
+                    raise AssertionError("not of this dialect")
                 case _:
                     assert_never(tool)
 

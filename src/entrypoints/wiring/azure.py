@@ -1,7 +1,5 @@
 """Azure OpenAI's part of the container."""
 
-from collections.abc import Mapping
-
 from ...adapters.azure.provider import PRESET, AzureOptions, AzureProvider, api_key
 from ...adapters.openai_compat.probe import OpenAICompatProbe
 from ...adapters.transport.url import Url
@@ -9,22 +7,18 @@ from ...application.ports import Credentials
 from ...domain.errors import ConfigurationError
 from ..provider_settings import AzureSettings
 from .options import headers_of, own_key, transport_of
-from .parts import Adapter, Closing, nothing_to_close
+from .parts import Adapter, Closing, Surroundings, nothing_to_close
 
 
-def build(
-    settings: AzureSettings,
-    name: str,
-    environ: Mapping[str, str],
-    entra: tuple[Credentials, Closing] | None,
-) -> Adapter:
-    """Return the adapter; `entra` is the sign-in, and its end, of those who use no key."""
+def build(settings: AzureSettings, house: Surroundings) -> Adapter:
+    name = house.name
     auth: Credentials
     close_auth: Closing = nothing_to_close
-    if entra is not None:
-        auth, close_auth = entra
+    if settings.client_secret is not None or settings.identity is not None:
+        entra = house.part("entra", extra="azure").build(settings, house.clock)
+        auth, close_auth = entra, entra.aclose
     else:
-        key = own_key(settings.api_key, PRESET.key_env, environ)
+        key = own_key(settings.api_key, PRESET.key_env, house.environ)
         if key is None:
             raise ConfigurationError(
                 f"provider {name} has no way to sign in",
@@ -40,7 +34,7 @@ def build(
             settings.api_version,
             uses_deployments(settings),
             headers_of(settings),
-            transport_of(settings, environ),
+            transport_of(settings, house),
         )
     )
 

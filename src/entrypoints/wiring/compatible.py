@@ -1,6 +1,4 @@
-"""The part of the container for servers that speak chat completions, vLLM among them."""
-
-from collections.abc import Mapping
+"""The part of the container for servers that speak chat completions."""
 
 from ...adapters.openai_compat.auth import StaticKey
 from ...adapters.openai_compat.counter import ResponsesCounter
@@ -9,16 +7,13 @@ from ...adapters.openai_compat.presets import GENERIC, PRESETS
 from ...adapters.openai_compat.probe import OpenAICompatProbe
 from ...adapters.openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
 from ...adapters.transport.url import Url
-from ...adapters.vllm.counter import VllmCounter
-from ...adapters.vllm.probe import VllmProbe
-from ...adapters.vllm.provider import PRESET, VllmOptions, VllmProvider
 from ...application.ports import Credentials
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
-from ..provider_settings import OpenAiCompatSettings, VllmSettings
+from ..provider_settings import OpenAiCompatSettings
 from ..settings_references import BadReference, expand
 from .options import headers_of, own_key, transport_of
-from .parts import Adapter
+from .parts import Adapter, Surroundings
 
 
 def preset_names() -> tuple[str, ...]:
@@ -31,7 +26,8 @@ def key_variable(preset: str) -> str:
     return PRESETS[preset].key_env or f"{preset.upper()}_API_KEY"
 
 
-def build(settings: OpenAiCompatSettings, name: str, environ: Mapping[str, str]) -> Adapter:
+def build(settings: OpenAiCompatSettings, house: Surroundings) -> Adapter:
+    name, environ = house.name, house.environ
     preset = PRESETS[settings.preset or GENERIC.name]
     key = own_key(settings.api_key, preset.key_env, environ)
     if key is None and preset.needs_key:
@@ -45,7 +41,7 @@ def build(settings: OpenAiCompatSettings, name: str, environ: Mapping[str, str])
         raise ConfigurationError(
             f"provider {name}: {error.message}", hint="set it, or write base_url"
         ) from error
-    auth = _key_in_header(key, settings.auth_header)
+    auth = key_in_header(key, settings.auth_header)
     paths = settings.paths
     llm = OpenAICompatProvider(
         OpenAICompatOptions(
@@ -61,7 +57,7 @@ def build(settings: OpenAiCompatSettings, name: str, environ: Mapping[str, str])
                 paths.models,
                 paths.responses,
             ),
-            transport=transport_of(settings, environ),
+            transport=transport_of(settings, house),
             organization=settings.organization,
             project=settings.project,
         )
@@ -75,27 +71,8 @@ def build(settings: OpenAiCompatSettings, name: str, environ: Mapping[str, str])
     )
 
 
-def build_vllm(settings: VllmSettings, name: str, environ: Mapping[str, str]) -> Adapter:
-    key = own_key(settings.api_key, PRESET.key_env, environ)
-    llm = VllmProvider(
-        VllmOptions(
-            name,
-            Url.parse(settings.base_url),
-            _key_in_header(key, None),
-            headers_of(settings),
-            transport_of(settings, environ),
-        )
-    )
-    return Adapter(
-        llm,
-        llm.capabilities,
-        probe=VllmProbe(llm),
-        aclose=llm.aclose,
-        counter=VllmCounter(llm),
-    )
-
-
-def _key_in_header(key: Secret | None, header: str | None) -> Credentials | None:
+def key_in_header(key: Secret | None, header: str | None) -> Credentials | None:
+    """Return what shows `key`: in a header of that name, or as a bearer token."""
     if key is None:
         return None
     return StaticKey(key, header=header, scheme="") if header else StaticKey(key)

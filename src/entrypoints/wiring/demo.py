@@ -1,11 +1,10 @@
 """The demo provider's part of the container."""
 
 from ...adapters.demo.provider import MODEL, DemoProbe, DemoProvider, accepts, capabilities_for
-from ...application.ports import Clock, IdSource
 from ..provider_settings import DemoSettings
-from .parts import Adapter
+from .parts import Adapter, Surroundings
 
 
-def build(settings: DemoSettings, clock: Clock, ids: IdSource) -> Adapter:
-    llm = DemoProvider(clock, ids, settings.pace_s)
+def build(settings: DemoSettings, house: Surroundings) -> Adapter:
+    llm = DemoProvider(house.clock, house.ids, settings.pace_s)
     return Adapter(llm, capabilities_for, accepts, DemoProbe(), models=(MODEL,))

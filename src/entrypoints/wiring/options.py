@@ -6,9 +6,10 @@ from ...adapters.transport.proxies import NO_PROXIES, ProxyRules
 from ...adapters.transport.settings import TransportSettings
 from ...domain.secret import Secret
 from ..provider_settings import NetworkSection
+from .parts import Surroundings
 
 
-def transport_of(provider: NetworkSection, environ: Mapping[str, str]) -> TransportSettings:
+def transport_of(provider: NetworkSection, house: Surroundings) -> TransportSettings:
     trusted = provider.trust_env_proxy
     return TransportSettings(
         connect_timeout_s=provider.connect_timeout_s,
@@ -20,7 +21,7 @@ def transport_of(provider: NetworkSection, environ: Mapping[str, str]) -> Transp
         wait_timeout_s=provider.wait_timeout_s,
         ca_file=provider.ca_file,
         verify_tls=provider.verify_tls,
-        proxies=ProxyRules.from_environment(environ) if trusted else NO_PROXIES,
+        proxies=ProxyRules.from_environment(house.environ) if trusted else NO_PROXIES,
     )
 
 

@@ -1,12 +1,14 @@
 """What the modules here give to the container."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from ...application.planning import accepts_any
 from ...application.ports import (
+    Clock,
     EventLog,
+    IdSource,
     KeyRegistry,
     KeyRing,
     Leases,
@@ -23,6 +25,28 @@ Closing: TypeAlias = Callable[[], Awaitable[None]]
 
 
 async def nothing_to_close() -> None: ...
+
+
+class GivePart(Protocol):
+    """Imports another module of `wiring/`, which may need an extra."""
+
+    # Any: a module, whose functions each have a type
+    def __call__(self, name: str, extra: str = "") -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every provider is built with; `name` is its own.
+
+    `dry`: upstreams are never called, nor asked for tokens; see `adapters/transport/settings.py`.
+    """
+
+    name: str
+    environ: Mapping[str, str]
+    clock: Clock
+    ids: IdSource
+    part: GivePart
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from ...application.keys import HeldKey, configured_key
 from ...application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
 from ...application.ports import StateLimits
+from ...domain.request import SchemaRules
 from ...domain.secret import Secret
 from ..services import HttpLimits
 from ..settings import KeySettings, ServerSettings, Settings, StateSettings
@@ -18,6 +19,7 @@ def planner(settings: Settings, entries: tuple[ProviderEntry, ...]) -> Planner:
             ),
             route.aliases,
             route.policy,
+            SchemaRules(route.structured_output.strict, route.structured_output.repair),
         )
         for route in settings.routes
     ]

@@ -1,17 +1,14 @@
 """Vertex AI's part of the container."""
 
-from collections.abc import Mapping
-
 from ...adapters.vertex.auth import SignInOptions
 from ...adapters.vertex.options import VertexOptions
 from ...adapters.vertex.provider import VertexProvider
-from ...application.ports import Clock
 from ..provider_settings import VertexSettings
 from .options import headers_of, transport_of
-from .parts import Adapter
+from .parts import Adapter, Surroundings
 
 
-def build(settings: VertexSettings, name: str, environ: Mapping[str, str], clock: Clock) -> Adapter:
+def build(settings: VertexSettings, house: Surroundings) -> Adapter:
     options = VertexOptions(
         project=settings.project,
         region=settings.region,
@@ -28,7 +25,11 @@ def build(settings: VertexSettings, name: str, environ: Mapping[str, str], clock
         headers=headers_of(settings),
     )
     llm = VertexProvider(
-        name, options, environment=environ, clock=clock, settings=transport_of(settings, environ)
+        house.name,
+        options,
+        environment=house.environ,
+        clock=house.clock,
+        settings=transport_of(settings, house),
     )
 
     async def explain_credentials() -> str:

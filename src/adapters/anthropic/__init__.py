@@ -1,0 +1,1 @@
+"""Claude at Anthropic: where it is, how one signs in."""

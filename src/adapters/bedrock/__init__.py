@@ -1,0 +1,1 @@
+"""AWS Bedrock: where it is, how one signs in, which languages it speaks."""

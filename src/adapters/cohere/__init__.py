@@ -1,0 +1,1 @@
+"""Cohere: where it is, how one signs in."""

@@ -1,0 +1,1 @@
+"""Cohere's API v2, as a language."""

@@ -1,0 +1,1 @@
+"""Checks answers against JSON Schemas."""

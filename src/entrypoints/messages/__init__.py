@@ -1,0 +1,1 @@
+"""The Messages dialect, as clients speak it to us."""

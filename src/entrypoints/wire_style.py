@@ -1,0 +1,36 @@
+"""What all answers of a vendor's API have in common, whatever is asked: headers, errors, pulse."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .errors import Refusal, encode_refusal
+from .sse import COMMENT
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+_VERSION = (b"openai-version", b"2020-10-01")
+
+
+@dataclass(frozen=True, slots=True)
+class WireStyle:
+    """`headers` are made of the request id, the time taken in seconds and the request's terms.
+
+    `pulse` is what a stream says that has been silent for long.
+    """
+
+    encode_refusal: Callable[[Refusal, str], bytes]
+    headers: Callable[[bytes, float, Mapping[str, str]], Headers]
+    pulse: bytes = COMMENT
+
+
+def _headers(id_: bytes, elapsed_s: float, terms: Mapping[str, str]) -> Headers:
+    del terms
+    return [
+        (b"x-request-id", id_),
+        _VERSION,
+        (b"openai-processing-ms", b"%d" % (elapsed_s * 1000)),
+    ]
+
+
+OPENAI = WireStyle(encode_refusal, _headers)
