@@ -63,10 +63,26 @@ class ErrorReply:
 
 @dataclass(frozen=True, slots=True)
 class WireLanguage:
-    """What `open_answer` needs to know of a language: three pure functions."""
+    """What `open_answer` needs to know of a language: three pure functions.
+
+    Its streams are server-sent events.
+    """
 
     decode_whole: Callable[[bytes], list[StreamEvent]]
     stream_decoder: Callable[[], StreamDecoder]
+    decode_error: Callable[[ErrorReply], ProviderError]
+
+
+@dataclass(frozen=True, slots=True)
+class FramedLanguage:
+    """A language whose streams are framed in a way of their own.
+
+    `reader` is given the largest event in bytes and makes what reads one stream. Every byte of such
+    a stream counts as progress.
+    """
+
+    decode_whole: Callable[[bytes], list[StreamEvent]]
+    reader: Callable[[int], "Reader"]
     decode_error: Callable[[ErrorReply], ProviderError]
 
 
@@ -101,7 +117,7 @@ class Relay(Protocol):
 
 
 class Reader(Protocol):
-    """Turns the bytes of a stream into events."""
+    """Turns the bytes of a stream into events; the laws are those of `StreamDecoder`."""
 
     @abstractmethod
     def feed(self, data: bytes) -> list[StreamEvent]: ...
@@ -137,7 +153,11 @@ class FrameReader(Reader):
 
 
 async def open_answer(
-    client: HttpClient, call: HttpCall, language: WireLanguage, *, stream: bool
+    client: HttpClient,
+    call: HttpCall,
+    language: WireLanguage | FramedLanguage,
+    *,
+    stream: bool,
 ) -> Answer:
     """Send `call` and return its answer, once the first events are there.
 
@@ -145,13 +165,21 @@ async def open_answer(
         ProviderError: any failure before the first event, with the provider's name on it.
         TooManyWaiting: no slot in time.
     """
+    max_event_bytes = client.settings.max_event_bytes
+
+    def reader() -> Reader:
+        if isinstance(language, FramedLanguage):
+            return language.reader(max_event_bytes)
+        return FrameReader(language.stream_decoder(), max_event_bytes)
+
     return await _open(
         client,
         call,
         stream=stream,
-        reader=lambda: FrameReader(language.stream_decoder(), client.settings.max_event_bytes),
+        reader=reader,
         whole=language.decode_whole,
         decode_error=language.decode_error,
+        has_comments=isinstance(language, WireLanguage),
     )
 
 
@@ -175,6 +203,7 @@ async def _open(
     reader: Callable[[], Reader],
     whole: Callable[[bytes], list[StreamEvent]],
     decode_error: Callable[[ErrorReply], ProviderError],
+    has_comments: bool = True,
 ) -> Answer:
     reply = await client.send(call)
     try:
@@ -184,8 +213,8 @@ async def _open(
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if "html" in media_type:
             raise ProviderProtocolBroken("The upstream answered with a web page.")
-        if stream and not media_type.endswith("json"):
-            answer = StreamAnswer(client, reply, reader())
+        if stream and not _is_json(media_type):
+            answer = StreamAnswer(client, reply, reader(), has_comments=has_comments)
             await answer.begin()
             return answer
         if media_type == "text/event-stream":
@@ -212,6 +241,11 @@ async def _open(
     except BaseException:
         await reply.aclose()
         raise
+
+
+def _is_json(media_type: str) -> bool:
+    """Return whether a body of this type is one JSON value, not a stream of lines of them."""
+    return media_type.endswith("json") and not media_type.endswith("ndjson")
 
 
 def _too_deep(provider: str) -> ProviderProtocolBroken:
@@ -282,11 +316,13 @@ class StreamAnswer(Answer):
         "_reply",
     )
 
-    def __init__(self, client: HttpClient, reply: HttpReply, reader: Reader) -> None:
+    def __init__(
+        self, client: HttpClient, reply: HttpReply, reader: Reader, *, has_comments: bool = True
+    ) -> None:
         self._client = client
         self._reply = reply
         self._reader = reader
-        self._progress = ProgressMeter()
+        self._progress = ProgressMeter() if has_comments else None
         # When patience with comments ends; None while something else comes.
         self._deadline: float | None = None
         self._first: Sequence[StreamEvent] = ()
@@ -327,7 +363,7 @@ class StreamAnswer(Answer):
     def _decode(self, data: bytes) -> Sequence[StreamEvent]:
         events = self._reader.feed(data)
         # A comment must not hold a dead answer open: only fields move the deadline.
-        if self._progress.feed(data):
+        if self._progress is None or self._progress.feed(data):
             self._deadline = None
         else:
             now = asyncio.get_running_loop().time()

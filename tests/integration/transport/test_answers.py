@@ -8,6 +8,8 @@ import pytest
 
 from modelmux.adapters.transport.answers import (
     ErrorReply,
+    FramedLanguage,
+    Reader,
     Relay,
     StreamDecoder,
     WireLanguage,
@@ -101,6 +103,28 @@ def decode_error(reply: ErrorReply) -> ProviderError:
 TOY = WireLanguage(decode_whole, ToyDecoder, decode_error)
 
 
+class LineReader(Reader):
+    """A framing of its own: a frame is a line, and one that begins with a colon is no comment."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self.max_event_bytes = max_event_bytes
+        self._decoder = ToyDecoder()
+        self._pending = b""
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        if len(self._pending) > self.max_event_bytes:
+            raise ProviderProtocolBroken("too long a line")
+        return self._decoder.feed([SseFrame(b"", line) for line in lines])
+
+    def close(self) -> list[StreamEvent]:
+        return self._decoder.close()
+
+
+LINES = FramedLanguage(decode_whole, LineReader, decode_error)
+LINES_HEAD = STREAM_HEAD.replace(b"text/event-stream", b"application/x-ndjson")
+
+
 class ToyRelay(Relay):
     """Passes frames on; sees `[DONE]` in passing."""
 
@@ -156,6 +180,31 @@ async def test_a_stream_is_its_events() -> None:
         assert await answer.read() == ()
         await answer.aclose()
         await answer.aclose()
+
+
+async def test_a_language_may_bring_its_own_framing() -> None:
+    packets = [chunk(b"a\n:b\nc"), chunk(b"d\n[DONE]\n")]
+    async with raw_server(saying(LINES_HEAD, *packets)) as server, http_client() as client:
+        answer = await open_answer(client, post(server.base_url), LINES, stream=True)
+        texts = [TextDelta("a"), TextDelta(":b"), TextDelta("cd")]
+        assert await rest_of(answer) == [STARTED, *texts, FINISHED]
+
+
+async def test_a_framing_of_its_own_is_bounded_as_others_are() -> None:
+    script = saying(LINES_HEAD, chunk(b"x" * 101))
+    async with raw_server(script) as server, http_client(max_event_bytes=100) as client:
+        with pytest.raises(ProviderProtocolBroken):
+            await open_answer(client, post(server.base_url), LINES, stream=True)
+
+
+async def test_colons_at_the_start_of_a_line_are_progress_in_a_framing_of_its_own() -> None:
+    packets = [chunk(b":\n")] * 8
+    async with (
+        raw_server(saying(LINES_HEAD, *packets, chunk(b"[DONE]\n"), pause_s=0.05)) as server,
+        http_client(idle_timeout_s=0.2) as client,
+    ):
+        answer = await open_answer(client, post(server.base_url), LINES, stream=True)
+        assert (await rest_of(answer))[-1] == FINISHED
 
 
 async def test_events_come_as_soon_as_their_packet() -> None:
