@@ -26,7 +26,6 @@ class Sampling:
 
     temperature: float | None = None
     top_p: float | None = None
-    top_k: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
@@ -35,6 +34,7 @@ class Sampling:
     candidates: int = 1
     logprobs: bool = False
     top_logprobs: int | None = None
+    top_k: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

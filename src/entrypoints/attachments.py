@@ -1,7 +1,11 @@
-"""Images and documents as callers of OpenAI's languages attach them."""
+"""What callers of OpenAI's languages attach to messages: images, documents, marks."""
 
 import re
+from typing import Annotated, Literal
 
+from msgspec import Meta, Struct
+
+from ..domain.caching import CacheMark
 from ..domain.conversation import FileData, ImageData, ImageUrl
 from ..domain.errors import InvalidRequest
 
@@ -10,6 +14,16 @@ _DATA_URL_HEAD_CHARS = 1024
 _BREAKS = str.maketrans("", "", " \t\r\n")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII)
 _MEDIA_TYPES = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown"}
+
+
+class CacheBreakpoint(Struct, frozen=True):
+    mode: Literal["explicit"] = "explicit"
+    ttl: Annotated[str, Meta(max_length=16)] | None = None
+
+
+def decode_mark(breakpoint_: CacheBreakpoint | None) -> CacheMark | None:
+    """Return the mark that a part's `prompt_cache_breakpoint` is."""
+    return None if breakpoint_ is None else CacheMark(breakpoint_.ttl)
 
 
 def decode_image(url: str, detail: str | None, param: str) -> ImageData | ImageUrl:

@@ -11,11 +11,12 @@ from ...domain.dialect import Dialect
 
 BASE: Final = Capabilities(
     dialects=frozenset({Dialect.CHAT_COMPLETIONS, Dialect.COMPLETIONS, Dialect.EMBEDDINGS}),
+    cache_marks=True,
 )
 WITH_RESPONSES: Final = BASE.dialects | {Dialect.RESPONSES}
 # Servers of open models run no tools of their own, and know functions alone.
 FUNCTIONS_ALONE: Final = replace(
-    BASE, custom_tools=False, hosted_tools=False, tool_namespaces=False
+    BASE, custom_tools=False, hosted_tools=False, tool_namespaces=False, cache_marks=False
 )
 
 # Reasoning models take no sampling and no stop sequences unless their effort is `none`.

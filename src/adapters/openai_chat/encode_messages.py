@@ -33,7 +33,7 @@ from ...domain.conversation import (
 )
 from ...domain.errors import UnsupportedFeature
 from ...domain.refusals import refused_item, refused_part
-from .spelling import Spelling
+from .spelling import Spelling, encode_mark
 
 Wire: TypeAlias = dict[str, object]
 
@@ -152,7 +152,7 @@ class _Writer:
             if isinstance(part, Text):
                 texts.append(part)
             else:
-                self._pictures.append(_encode_user_part(part))
+                self._pictures.append(_marked(_encode_user_part(part), part))
         self._messages.append(
             {
                 "role": "tool",
@@ -192,9 +192,18 @@ class _Writer:
 def _encode_parts(parts: Sequence[Part], encode: Callable[[Part], Wire]) -> str | list[Wire]:
     if not parts:
         return ""
-    if len(parts) == 1 and isinstance(parts[0], Text):
-        return parts[0].text
-    return [encode(part) for part in parts]
+    match parts:
+        case (Text(text, cache=None),):
+            return text
+        case _:
+            return [_marked(encode(part), part) for part in parts]
+
+
+def _marked(wire: Wire, part: Part) -> Wire:
+    """Return `wire` with the part's cache mark, where it has one."""
+    if isinstance(part, Refusal | Audio | OpaquePart) or part.cache is None:
+        return wire
+    return {**wire, "prompt_cache_breakpoint": encode_mark(part.cache)}
 
 
 def _encode_user_part(part: Part) -> Wire:

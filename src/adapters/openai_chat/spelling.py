@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from ...domain.caching import CacheMark
 from ...domain.conversation import Vendor
 
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -34,3 +35,9 @@ class Spelling:
 
 
 OPENAI: Final = Spelling()
+
+
+def encode_mark(mark: CacheMark) -> Mapping[str, str]:
+    """Return a cache mark as a `prompt_cache_breakpoint`."""
+    ttl = mark.nearest(("30m", "12h"))
+    return {"mode": "explicit"} if ttl is None else {"mode": "explicit", "ttl": ttl}

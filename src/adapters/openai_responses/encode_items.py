@@ -38,7 +38,7 @@ from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject
 from ...domain.refusals import refused_item, refused_part
 from ...domain.turn import MARK
-from .spelling import Spelling
+from .spelling import Spelling, encode_mark
 
 Wire: TypeAlias = dict[str, object]
 
@@ -175,10 +175,17 @@ def _encode_content(parts: Sequence[Part], encode: Callable[[Part], Wire]) -> st
     match parts:
         case ():
             return ""
-        case (Text(text, annotations=()),):
+        case (Text(text, annotations=(), cache=None),):
             return text
         case _:
-            return [encode(part) for part in parts]
+            return [_marked(encode(part), part) for part in parts]
+
+
+def _marked(wire: Wire, part: Part) -> Wire:
+    """Return `wire` with the part's cache mark, where it has one."""
+    if isinstance(part, Refusal | Audio | OpaquePart) or part.cache is None:
+        return wire
+    return {**wire, "prompt_cache_breakpoint": encode_mark(part.cache)}
 
 
 def _encode_output_part(part: Part) -> Wire:

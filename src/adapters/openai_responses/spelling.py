@@ -1,7 +1,10 @@
 """How one server wants Responses said: what differs between them, as data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from ...domain.caching import CacheMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +32,9 @@ OPEN_MODELS: Final = Spelling(
     open_thoughts=True,
     least_output_tokens=1,
 )
+
+
+def encode_mark(mark: CacheMark) -> Mapping[str, str]:
+    """Return a cache mark as a `prompt_cache_breakpoint`."""
+    ttl = mark.nearest(("30m", "12h"))
+    return {"mode": "explicit"} if ttl is None else {"mode": "explicit", "ttl": ttl}

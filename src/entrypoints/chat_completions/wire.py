@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from ..attachments import CacheBreakpoint
+
 _Name = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
@@ -66,6 +68,7 @@ class Sent(Struct, frozen=True, forbid_unknown_fields=True):
 
 class TextPart(Sent, frozen=True, tag_field="type", tag="text"):
     text: str
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
 
 
 class RefusalPart(Sent, frozen=True, tag_field="type", tag="refusal"):
@@ -79,6 +82,7 @@ class ImageAddress(Sent, frozen=True):
 
 class ImagePart(Sent, frozen=True, tag_field="type", tag="image_url"):
     image_url: ImageAddress
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
 
 
 class Sound(Sent, frozen=True):
@@ -100,6 +104,7 @@ class Document(Sent, frozen=True):
 
 class DocumentPart(Sent, frozen=True, tag_field="type", tag="file"):
     file: Document
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
 
 
 UserPart: TypeAlias = TextPart | ImagePart | SoundPart | DocumentPart

@@ -41,14 +41,21 @@ class SummaryText(Struct, frozen=True, tag="summary_text"):
     text: str
 
 
+class Breakpoint(Struct, frozen=True):
+    mode: str = "explicit"
+    ttl: str | UnsetType = UNSET
+
+
 class InputText(Struct, frozen=True, tag="input_text"):
     text: str
+    prompt_cache_breakpoint: Breakpoint | UnsetType = UNSET
 
 
 class InputImage(Struct, frozen=True, tag="input_image"):
     image_url: str | None
     detail: str
     file_id: str | UnsetType = UNSET
+    prompt_cache_breakpoint: Breakpoint | UnsetType = UNSET
 
 
 class InputFile(Struct, frozen=True, kw_only=True, tag="input_file"):
@@ -56,6 +63,7 @@ class InputFile(Struct, frozen=True, kw_only=True, tag="input_file"):
     file_url: str | UnsetType = UNSET
     file_data: str | UnsetType = UNSET
     filename: str | UnsetType = UNSET
+    prompt_cache_breakpoint: Breakpoint | UnsetType = UNSET
 
 
 class Sound(Struct, frozen=True):

@@ -6,6 +6,7 @@ from typing import assert_never
 from msgspec import UNSET, UnsetType
 
 from ...application.ports import Sealer
+from ...domain.caching import CacheMark
 from ...domain.conversation import (
     Audio,
     Compaction,
@@ -29,6 +30,7 @@ from ...domain.conversation import (
 )
 from ...domain.events import TokenLogprob, Usage
 from .answer_wire import (
+    Breakpoint,
     CompactionItem,
     CustomCallItem,
     CustomOutputItem,
@@ -190,7 +192,7 @@ def _result(parts: Sequence[Part]) -> str | list[InputPart]:
     match parts:
         case ():
             return ""
-        case (Text(text),):
+        case (Text(text, cache=None),):
             return text
         case _:
             return [_input_part(part) for part in parts]
@@ -198,27 +200,49 @@ def _result(parts: Sequence[Part]) -> str | list[InputPart]:
 
 def _input_part(part: Part) -> InputPart:
     match part:
-        case Text() | Refusal():
+        case Text():
+            return InputText(part.text, _breakpoint(part.cache))
+        case Refusal():
             return InputText(part.text)
-        case ImageUrl():
-            return InputImage(part.url, part.detail or "auto")
-        case ImageData():
-            return InputImage(_data_url(part.media_type, part.data), part.detail or "auto")
-        case ImageReference():
-            return InputImage(None, part.detail or "auto", part.file_id)
+        case ImageUrl() | ImageData() | ImageReference():
+            return _image(part)
         case Audio():
             return InputAudio(Sound(part.data, part.format))
-        case FileData():
-            data = _data_url(part.media_type, part.data)
-            return InputFile(file_data=data, filename=_or_unset(part.filename))
-        case FileReference():
-            return InputFile(file_id=part.file_id, filename=_or_unset(part.filename))
-        case FileUrl():
-            return InputFile(file_url=part.url, filename=_or_unset(part.filename))
+        case FileData() | FileReference() | FileUrl():
+            return _file(part)
         case OpaquePart():
             raise AssertionError("only Messages has them, whose turns are not kept")
         case _:
             assert_never(part)
+
+
+def _image(part: ImageUrl | ImageData | ImageReference) -> InputImage:
+    url: str | None = None
+    file_id: str | UnsetType = UNSET
+    match part:
+        case ImageUrl():
+            url = part.url
+        case ImageData():
+            url = _data_url(part.media_type, part.data)
+        case ImageReference():
+            file_id = part.file_id
+    return InputImage(url, part.detail or "auto", file_id, _breakpoint(part.cache))
+
+
+def _file(part: FileData | FileReference | FileUrl) -> InputFile:
+    filename, mark = _or_unset(part.filename), _breakpoint(part.cache)
+    match part:
+        case FileData():
+            data = _data_url(part.media_type, part.data)
+            return InputFile(file_data=data, filename=filename, prompt_cache_breakpoint=mark)
+        case FileReference():
+            return InputFile(file_id=part.file_id, filename=filename, prompt_cache_breakpoint=mark)
+        case FileUrl():
+            return InputFile(file_url=part.url, filename=filename, prompt_cache_breakpoint=mark)
+
+
+def _breakpoint(mark: CacheMark | None) -> Breakpoint | UnsetType:
+    return UNSET if mark is None else Breakpoint(ttl=_or_unset(mark.ttl))
 
 
 def _data_url(media_type: str, data: str) -> str:

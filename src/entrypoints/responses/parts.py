@@ -1,6 +1,7 @@
 """The content of a message or of a tool's output -> its parts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from ...domain.conversation import (
@@ -13,7 +14,7 @@ from ...domain.conversation import (
     Text,
 )
 from ...domain.errors import InvalidRequest
-from ..attachments import decode_file, decode_image
+from ..attachments import decode_file, decode_image, decode_mark
 from .wire import (
     ContentPart,
     FilePart,
@@ -43,7 +44,9 @@ def _decode_part(part: ContentPart, param: str, number: int) -> Part:
     match part:
         case OutputText():
             return Text(part.text, tuple(part.annotations or ()))
-        case InputText(text) | OtherText(text) | SummaryText(text) | ReasoningText(text):
+        case InputText(text, kept):
+            return Text(text, cache=decode_mark(kept))
+        case OtherText(text) | SummaryText(text) | ReasoningText(text):
             return Text(text)
         case RefusalPart(refusal):
             return Refusal(refusal)
@@ -58,25 +61,29 @@ def _decode_part(part: ContentPart, param: str, number: int) -> Part:
 
 
 def _decode_image(part: ImagePart, param: str) -> Part:
+    mark = decode_mark(part.prompt_cache_breakpoint)
     if part.image_url is not None:
-        return decode_image(part.image_url, part.detail, f"{param}.image_url")
+        image = decode_image(part.image_url, part.detail, f"{param}.image_url")
+        return image if mark is None else replace(image, cache=mark)
     if part.file_id is not None:
-        return ImageReference(part.file_id, part.detail)
+        return ImageReference(part.file_id, part.detail, mark)
     raise _empty(param, "'image_url' or 'file_id'")
 
 
 def _decode_file(part: FilePart, param: str) -> Part:
+    mark = decode_mark(part.prompt_cache_breakpoint)
     if part.file_data is not None:
-        return decode_file(part.file_data, part.filename, f"{param}.file_data")
+        file = decode_file(part.file_data, part.filename, f"{param}.file_data")
+        return file if mark is None else replace(file, cache=mark)
     if part.file_id is not None:
-        return FileReference(part.file_id, part.filename)
+        return FileReference(part.file_id, part.filename, cache=mark)
     if part.file_url is None:
         raise _empty(param, "'file_data', 'file_id' or 'file_url'")
     if not part.file_url.startswith(("https://", "http://", "gs://")):
         raise InvalidRequest(
             f"'{param}.file_url' must be an http(s) or gs address.", param=f"{param}.file_url"
         )
-    return FileUrl(part.file_url, part.filename)
+    return FileUrl(part.file_url, part.filename, cache=mark)
 
 
 def _empty(param: str, needed: str) -> InvalidRequest:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct, field
 
 from ...domain.effort import Effort
+from ..attachments import CacheBreakpoint
 
 # Any: JSON Schema, annotations and the like, not looked into.
 _Object: TypeAlias = dict[str, Any]
@@ -107,6 +108,7 @@ class SealedItem(Struct, frozen=True):
 
 class InputText(Sent, frozen=True, tag_field="type", tag="input_text"):
     text: str
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
 
 
 class OutputText(Sent, frozen=True, tag_field="type", tag="output_text"):
@@ -136,6 +138,7 @@ class ImagePart(Sent, frozen=True, tag_field="type", tag="input_image"):
     image_url: str | None = None
     file_id: _Id | None = None
     detail: Literal["auto", "low", "high", "original"] | None = None
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
 
 
 class FilePart(Sent, frozen=True, tag_field="type", tag="input_file"):
@@ -143,6 +146,7 @@ class FilePart(Sent, frozen=True, tag_field="type", tag="input_file"):
     file_id: _Id | None = None
     file_url: str | None = None
     filename: str | None = None
+    prompt_cache_breakpoint: CacheBreakpoint | None = None
 
 
 class Sound(Sent, frozen=True):

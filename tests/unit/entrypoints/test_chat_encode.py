@@ -33,10 +33,12 @@ def finished(*reasons: FinishReason) -> ResponseFinished:
 
 def stream(*events: StreamEvent, usage: bool = False, old: bool = False) -> list[Any]:
     """Return what an SSE reader sees, each JSON frame decoded."""
-    encoder = ChunkEncoder(AnswerHead("id", 7, ChatEnvelope('my "m"', True, usage, old)))
+    encoder = ChunkEncoder(
+        AnswerHead("id", 7, ChatEnvelope('my "m"', True, usage, old_functions=old))
+    )
     data = b"".join(encoder.encode([event]) for event in events)
     assert data == ChunkEncoder(
-        AnswerHead("id", 7, ChatEnvelope('my "m"', True, usage, old))
+        AnswerHead("id", 7, ChatEnvelope('my "m"', True, usage, old_functions=old))
     ).encode(events), "batches of any size must give the same bytes"
     frames = data.decode().split("\n\n")
     assert frames.pop() == ""
