@@ -77,7 +77,7 @@ from .settings import (
 )
 from .settings_file import Loaded
 from .wiring import observing, values
-from .wiring.parts import Adapter, Seal, Store, Surroundings
+from .wiring.parts import Adapter, OwnFetcher, Seal, Store, Surroundings
 
 
 def preset_names() -> tuple[str, ...]:
@@ -281,7 +281,11 @@ def _count_tokens(planner: Planner, composing: Composing) -> CountTokens:
     return CountTokens(planner, composing.compose)
 
 
-def _fetcher(media: MediaSettings) -> PublicMediaFetcher:
+def _fetcher(media: MediaSettings, dry: bool) -> OwnFetcher:
+    if dry:
+        from .wiring import memory
+
+        return memory.no_images()
     return PublicMediaFetcher(
         max_bytes=media.max_bytes,
         timeout_s=media.timeout_s,
@@ -311,7 +315,7 @@ class Container(containers.DeclarativeContainer):
     state_limits = providers.Singleton(values.state_limits, settings.state)
     store = providers.Singleton(_store, settings, clock, state_limits)
     seal = providers.Singleton(_seal, settings.state, clock)
-    fetcher = providers.Singleton(_fetcher, settings.media)
+    fetcher = providers.Singleton(_fetcher, settings.media, dry)
     adapters = providers.Singleton(_adapters, loaded, clock, ids, dry)
     entries = providers.Singleton(
         _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher

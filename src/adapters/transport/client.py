@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+from ...application.ports import NotSent, UpstreamCall
 from ...domain.errors import ConfigurationError, ProviderError, ProviderProtocolBroken, StreamCut
 from .connection import Connection
 from .dialling import Dialler, Resolve
@@ -52,7 +53,10 @@ class HttpClient:
             ProviderProtocolBroken: the head is not HTTP, or announces what we did not ask for.
             TooManyWaiting: no slot in time.
             ConfigurationError: a header cannot be sent.
+            NotSent: this is a dry run.
         """
+        if self.settings.dry:
+            raise NotSent(_described(call))
         slots = self._slots
         if not slots.take_free():
             await slots.take()
@@ -90,6 +94,10 @@ class HttpClient:
         """Close all connections; answers that still run break off, calls that wait are refused."""
         self._slots.close()
         await self._pool.aclose()
+
+
+def _described(call: HttpCall) -> UpstreamCall:
+    return UpstreamCall(call.method, str(call.url), tuple(call.headers), call.body)
 
 
 def _encode_head(call: HttpCall, origin: Origin) -> bytes:

@@ -13,7 +13,8 @@ class TransportSettings:
     `idle_timeout_s` between two signs of progress after it, `total_timeout_s` over everything.
     `wait_timeout_s` is how long a call waits for one of the `max_connections` slots.
     `ca_file` is trusted beside the system's store. `proxies` are made of an environment by whoever
-    reads one.
+    reads one. `dry`: no call is sent, nor is anybody asked for what would sign it in; whoever signs
+    calls in puts a word in braces in its place.
     """
 
     connect_timeout_s: float = 5.0
@@ -30,3 +31,4 @@ class TransportSettings:
     ca_file: str | None = None
     verify_tls: bool = True
     proxies: ProxyRules = NO_PROXIES
+    dry: bool = False

@@ -29,6 +29,7 @@ _LIFE_UNKNOWN_S = 600.0
 _RENEW_PAUSE_S = 30.0
 _TRIES = 3
 _PAUSE_S = 0.5
+_STAND_IN = "{google access token}"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -77,7 +78,8 @@ class GoogleSignIn(Credentials):
         Raises:
             ProviderError: no token can be had.
         """
-        token = await self._tokens.get()
+        dry = self._settings.dry
+        token = _STAND_IN if dry else await self._tokens.get()
         if token is not self._token:
             self._headers = (("authorization", f"Bearer {token}"), *self._quota_header())
             self._token = token

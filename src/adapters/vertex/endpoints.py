@@ -107,7 +107,7 @@ class Endpoints:
         base = (self.base_url or f"https://{host_of(region)}").rstrip("/")
         if not _VERSION_AT_END.search(base):
             base = f"{base}/{self.api_version or DOORS[publisher].version}"
-        place = f"{base}/projects/{quote(self.project, safe=':.-_')}/locations/{region}"
+        place = f"{base}/projects/{quote(self.project, safe=':.-_{}')}/locations/{region}"
         door = f"{place}/publishers/{publisher.value}"
         if publisher is Publisher.OPENAI:
             return Url.parse(f"{door}/v1/{verb}")

@@ -13,6 +13,7 @@ from .metadata import MetadataAbsent, MetadataFailed, MetadataServer
 from .token_http import TokenHttp
 
 _METADATA_TIME_S = 4.0
+_DRY_PROJECT = "{project}"
 NO_PROJECT = (
     "No Google Cloud project was found. Set `project` for the provider, GOOGLE_CLOUD_PROJECT, or "
     "run `gcloud config set project`."
@@ -64,7 +65,7 @@ class Locator:
             metadata_project=metadata.project,
             metadata_region=metadata.region,
         )
-        project = find_project(around)
+        project = find_project(around) or self._in_its_place()
         if project is None:
             raise UpstreamAuthFailed(NO_PROJECT)
         region = find_region(around)
@@ -76,6 +77,9 @@ class Locator:
                 detail=f"{region.explain()}: {error.message}",
             ) from error
         return Location(project, region)
+
+    def _in_its_place(self) -> Found | None:
+        return Found(_DRY_PROJECT, "a dry run") if self._settings.dry else None
 
     def _credentials(self) -> CredentialFile | None:
         try:
@@ -90,7 +94,7 @@ class _OneChance:
     def __init__(self, environment: Mapping[str, str], settings: TransportSettings) -> None:
         self._server = MetadataServer(environment)
         self._http = TokenHttp(settings, total_s=_METADATA_TIME_S)
-        self._absent = False
+        self._absent = settings.dry
 
     def project(self) -> str | None:
         return self._ask(region=False)

@@ -20,6 +20,7 @@ from .state_store import (
     Swept,
 )
 from .token_counter import TokenCounter
+from .upstream_call import NotSent, UpstreamCall
 from .upstream_probe import ProbeReport, UpstreamProbe
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "LlmProvider",
     "LoggedEvent",
     "MediaFetcher",
+    "NotSent",
     "Observer",
     "ProbeReport",
     "ProofKey",
@@ -51,5 +53,6 @@ __all__ = [
     "StateStore",
     "Swept",
     "TokenCounter",
+    "UpstreamCall",
     "UpstreamProbe",
 ]

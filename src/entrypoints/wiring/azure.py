@@ -1,10 +1,12 @@
 """Azure OpenAI's part of the container."""
 
 from ...adapters.azure.provider import PRESET, AzureOptions, AzureProvider, api_key
+from ...adapters.openai_compat.auth import StaticKey
 from ...adapters.openai_compat.probe import OpenAICompatProbe
 from ...adapters.transport.url import Url
 from ...application.ports import Credentials
 from ...domain.errors import ConfigurationError
+from ...domain.secret import Secret
 from ..provider_settings import AzureSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Closing, Surroundings, nothing_to_close
@@ -14,7 +16,10 @@ def build(settings: AzureSettings, house: Surroundings) -> Adapter:
     name = house.name
     auth: Credentials
     close_auth: Closing = nothing_to_close
-    if settings.client_secret is not None or settings.identity is not None:
+    asks_entra = settings.client_secret is not None or settings.identity is not None
+    if asks_entra and house.dry:
+        auth = StaticKey(Secret("{Entra access token}"))
+    elif asks_entra:
         entra = house.part("entra", extra="azure").build(settings, house.clock)
         auth, close_auth = entra, entra.aclose
     else:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ...adapters.memory.event_log import MemoryEventLog
 from ...adapters.memory.keys import MemoryKeyRegistry, MemoryKeyRing
 from ...adapters.memory.leases import MemoryLeases
+from ...adapters.memory.media_fetcher import BlankImages
 from ...adapters.memory.proof_vault import MemoryProofVault, ProofLimits
 from ...adapters.memory.state import MemoryState
 from ...adapters.memory.state_store import MemoryStateStore
@@ -26,3 +27,8 @@ def turns(clock: Clock, limits: StateLimits) -> TurnStores:
     return TurnStores(
         MemoryStateStore(state, clock), MemoryLeases(state, clock), MemoryEventLog(state)
     )
+
+
+def no_images() -> BlankImages:
+    """Return what stands in for images that are fetched."""
+    return BlankImages()

@@ -22,6 +22,7 @@ def transport_of(provider: NetworkSection, house: Surroundings) -> TransportSett
         ca_file=provider.ca_file,
         verify_tls=provider.verify_tls,
         proxies=ProxyRules.from_environment(house.environ) if trusted else NO_PROXIES,
+        dry=house.dry,
     )
 
 

@@ -13,6 +13,7 @@ from ...application.ports import (
     KeyRing,
     Leases,
     LlmProvider,
+    MediaFetcher,
     ProofVault,
     Sealer,
     StateStore,
@@ -25,6 +26,12 @@ Closing: TypeAlias = Callable[[], Awaitable[None]]
 
 
 async def nothing_to_close() -> None: ...
+
+
+class OwnFetcher(MediaFetcher, Protocol):
+    """A fetcher of the container's own, which is closed at the end."""
+
+    async def aclose(self) -> None: ...
 
 
 class GivePart(Protocol):
