@@ -85,6 +85,9 @@ class Capabilities:
     form. `refuses_unknown` says that members unknown to it are an error there,
     but for `known_extras`.
 
+    `takes_budgets` says that a model told to think otherwise takes a budget of tokens too,
+    `between_tools` that it can be told to think between tools alone; both in Messages.
+
     `file_urls` says whether documents may be given by address, `document_notes` whether they may
     have context and ask for citations, `result_media` whether tool results may hold more than
     text, `cache_marks` whether marks of what to keep of a prompt are understood. `tool_names` and
@@ -112,6 +115,8 @@ class Capabilities:
     structured_with_tools: bool = True
     thinking: Thinking = Thinking.EFFORT
     thinking_off: bool = True
+    takes_budgets: bool = False
+    between_tools: bool = False
     effort_levels: frozenset[Effort] = frozenset()
     sampling: frozenset[str] = ALL_SAMPLING
     responses_sampling: frozenset[str] = RESPONSES_SAMPLING

@@ -98,6 +98,7 @@ RULES: tuple[CapabilityRule, ...] = (
         {
             "thinking": Thinking.ADAPTIVE,
             "thinking_off": True,
+            "takes_budgets": True,
             "effort_levels": _UP_TO_HIGH | {Effort.MAX},
             "sampling": _FREE_SAMPLING,
             "prefill": False,
@@ -134,6 +135,7 @@ RULES: tuple[CapabilityRule, ...] = (
             "claude-haiku-5-5*",
         )
     ),
+    CapabilityRule("claude-sonnet-5-5*", {"between_tools": True}),
     # These think always, and thinking forbids a forced call.
     *(
         CapabilityRule(pattern, {"forced_tool_choice": False})
