@@ -172,6 +172,15 @@ def compose_alone(content: Generation) -> Generation:
     return _instructed(content, content.items)
 
 
+def compose_apart(content: Generation) -> Generation:
+    """Return the content of a turn without what it continues or refers to, as nobody would ask it.
+
+    For who tells of a turn and may not look into the store.
+    """
+    own = tuple(item for item in content.items if not _is_reference(item))
+    return _instructed(content, content.items if len(own) == len(content.items) else own)
+
+
 def conversation_not_found(conversation_id: str) -> NotFound:
     return NotFound(
         f"Conversation with id {conversation_id[:_SHOWN]!r} not found.", param="conversation"

@@ -15,14 +15,13 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
 from .asgi import Asgi, Receive, Scope, Send
-from .chat_completions.handler import CHAT_COMPLETIONS
 from .client_dialect import ClientDialect
+from .dialects import client_dialects
 from .generation import GenerationHandler
 from .health import VERSION, health_routes
 from .metrics_page import metrics_route
 from .models import model_routes
 from .ordinary import Ordinary, error_handlers
-from .relayed import COMPLETIONS, EMBEDDINGS
 from .responses.handler import responses_dialect
 from .responses_socket import ResponsesSocket
 from .services import HttpLimits, Services
@@ -68,14 +67,8 @@ def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
     """Return the application; `lifespan` is entered when the server starts and left at its end."""
     calls = RunningCalls(services.limits.stream_keepalive_s)
     responses = responses_dialect(services.state.sealer)
-    # Any: the envelope, which only the dialect itself looks into
-    dialects: tuple[ClientDialect[Any], ...] = (
-        CHAT_COMPLETIONS,
-        COMPLETIONS,
-        EMBEDDINGS,
-        responses,
-    )
-    handlers: list[GenerationHandler[Any]] = [  # Any: as above
+    dialects = client_dialects(services.state.sealer)
+    handlers: list[GenerationHandler[Any]] = [  # Any: the envelope, as there
         GenerationHandler(services, calls, dialect) for dialect in dialects
     ]
     litestar = Litestar(
