@@ -4,8 +4,8 @@ from ..domain.dialect import Dialect
 from ..domain.request import GenerationRequest
 from .languages import outward
 
-# There is nothing to fit in these, nor to fetch or to prove: they are relayed or refused.
-ONLY_RELAYED = frozenset({Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
+# No conversation is in these: there is nothing to fit in one, to fetch, to prove or to hold to.
+WITHOUT_CONTENT = frozenset({Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
 
 
 def relays(request: GenerationRequest) -> bool:
@@ -20,7 +20,7 @@ def relays(request: GenerationRequest) -> bool:
 
 def passes_unread(request: GenerationRequest) -> bool:
     """Whether the caller's body needs no look on its way."""
-    if request.dialect in ONLY_RELAYED:
+    if request.dialect in WITHOUT_CONTENT:
         return True
     can = request.capabilities
     restricted = can.restrictions or (

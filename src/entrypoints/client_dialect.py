@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..domain.deferred import Deferred
 from ..domain.dialect import Dialect
 from ..domain.embedding import EmbeddingAsk
 from ..domain.events import RelayedBytes, StreamEvent
@@ -89,13 +90,20 @@ def no_terms(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
     return NO_TERMS
 
 
+def never_large(response: Response) -> bool:
+    """Return False: to encode an answer takes microseconds."""
+    del response
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ClientDialect(Generic[EnvelopeT]):
     """A wire language callers speak; the functions raise `RequestError` on what is wrong.
 
     `begin_turn` is given the new answer's id and the time; a turn makes the call part of what is
     kept. `relay_encoder` is for answers that come in the dialect already. `read_terms` picks what
-    the caller's headers say of the dialect itself; `decode_embedding` is for embeddings alone.
+    the caller's headers say of the dialect itself. `embedding_of` is for embeddings alone;
+    `is_large` answers are encoded in a thread.
     """
 
     dialect: Dialect
@@ -110,4 +118,5 @@ class ClientDialect(Generic[EnvelopeT]):
     begin_turn: Callable[[EnvelopeT, Caller, str, float], Turn | None] = no_turn
     style: WireStyle = OPENAI
     read_terms: Callable[[Mapping[bytes, bytes]], Mapping[str, str]] = no_terms
-    decode_embedding: Callable[[Members], EmbeddingAsk] | None = None
+    embedding_of: Callable[[EnvelopeT], Deferred[EmbeddingAsk]] | None = None
+    is_large: Callable[[Response], bool] = never_large

@@ -32,6 +32,7 @@ from ..application.filters.metering import Metering
 from ..application.filters.proving import Proving
 from ..application.filters.recording import Recording
 from ..application.filters.retrying import Retrying, RetryPolicy
+from ..application.filters.splitting import Splitting
 from ..application.filters.truncating import Truncating
 from ..application.holding import Holding
 from ..application.jobs import Jobs
@@ -170,7 +171,8 @@ def _entries(
 
     Outermost first: proofs are put back before anything is judged; images are fetched and the
     request adjusted once, not again for each retry; answers are held to the tools as they were
-    before that; what is too long is what the target was sent; every attempt is metered.
+    before that; what is too long is what the target was sent; each part of many embeddings is tried
+    again by itself; every attempt is metered.
     """
     retry = loaded.settings.retry
     policy = RetryPolicy(retry.attempts - 1, retry.first_wait_s, retry.longest_wait_s)
@@ -179,7 +181,7 @@ def _entries(
     for _, name, settings in loaded.settings.named_providers():
         adapter = adapters[name]
         llm: LlmProvider = Metering(adapter.llm, name, clock, observer)
-        llm = Truncating(Retrying(llm, clock, jitter, policy))
+        llm = Truncating(Splitting(Retrying(llm, clock, jitter, policy)))
         llm = Proving(Fetching(Enforcing(Adjusting(llm)), fetcher), vault)
         entries.append(
             ProviderEntry(

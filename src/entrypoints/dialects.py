@@ -5,7 +5,8 @@ from typing import Any, TypeAlias
 from ..application.ports import Sealer
 from .chat_completions.handler import CHAT_COMPLETIONS
 from .client_dialect import ClientDialect
-from .relayed import COMPLETIONS, EMBEDDINGS
+from .embeddings.handler import EMBEDDINGS
+from .relayed import COMPLETIONS
 from .responses.handler import responses_dialect
 
 # Any: the envelope, which only the dialect itself looks into

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Generic
 
 from ..application.ports import Answer, Exchange
-from ..domain.deferred import Deferred
 from ..domain.errors import ModelmuxError, ProviderProtocolBroken
 from ..domain.events import RelayedBytes, ResponseFinished
 from ..domain.request import NO_TERMS, GenerationRequest, Verbatim
@@ -104,7 +103,6 @@ class GenerationHandler(Generic[EnvelopeT]):
         id_ = services.ids.new(dialect.id_prefix)
         turn = dialect.begin_turn(envelope, caller, id_, now)
         relayable = envelope.verbatim if turn is None else turn.relayable
-        decode = dialect.decode_embedding
         request = GenerationRequest(
             envelope.model,
             dialect.dialect,
@@ -115,7 +113,7 @@ class GenerationHandler(Generic[EnvelopeT]):
             envelope.include_usage,
             turn,
             journal=exchange.journal,
-            embedding=None if decode is None else Deferred(partial(decode, members)),
+            embedding=dialect.embedding_of(envelope) if dialect.embedding_of else None,
             terms=run.terms,
         )
         try:
@@ -130,7 +128,9 @@ class GenerationHandler(Generic[EnvelopeT]):
             body = await _read_relayed(answer)
         else:
             response = await _read_response(answer)
-            body = self._dialect.encode_response(head, response)
+            encode = partial(self._dialect.encode_response, head, response)
+            large = self._dialect.is_large(response)
+            body = await asyncio.to_thread(encode) if large else encode()
         if self._services.body_log is not None:
             self._services.body_log("response", exchange.request_id, body)
         headers = self._begin(run, JSON)

@@ -1,4 +1,4 @@
-"""The dialects that are relayed and never translated: embeddings and the old completions."""
+"""The dialect that is relayed and never translated: the old completions."""
 
 from typing import Annotated
 
@@ -18,24 +18,16 @@ _OPTIONS = Decoder(dict[str, object] | None)
 
 
 def _decode_completions(members: Members) -> Envelope:
-    envelope = _decode_named(members, "prompt")
+    for required in ("model", "prompt"):
+        if required not in members:
+            raise missing(required)
+    model = decode_member(_NAME, members["model"], "model")
     if (raw := members.get("stream")) is None or not decode_member(_FLAG, raw, "stream"):
-        return envelope
+        return Envelope(model)
     raw = members.get("stream_options")
     options = decode_member(_OPTIONS, raw, "stream_options") if raw is not None else None
     wants_usage = bool(options and options.get("include_usage"))
-    return Envelope(envelope.model, stream=True, include_usage=wants_usage)
-
-
-def _decode_embeddings(members: Members) -> Envelope:
-    return _decode_named(members, "input")
-
-
-def _decode_named(members: Members, content: str) -> Envelope:
-    for required in ("model", content):
-        if required not in members:
-            raise missing(required)
-    return Envelope(decode_member(_NAME, members["model"], "model"))
+    return Envelope(model, stream=True, include_usage=wants_usage)
 
 
 def _refuse_content(members: Members, caller: Caller) -> Generation:
@@ -52,15 +44,6 @@ def _relayed_body(head: AnswerHead[Envelope], response: Response) -> bytes:
     return response.relayed or b""
 
 
-EMBEDDINGS = ClientDialect(
-    dialect=Dialect.EMBEDDINGS,
-    path="/v1/embeddings",
-    id_prefix="embd-",
-    decode_envelope=_decode_embeddings,
-    decode_content=_refuse_content,
-    stream_encoder=pass_on,
-    encode_response=_relayed_body,
-)
 COMPLETIONS = ClientDialect(
     dialect=Dialect.COMPLETIONS,
     path="/v1/completions",

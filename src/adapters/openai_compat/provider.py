@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from ...application.adjusting import CUSTOM_TOOLS_EMULATED, adjust
-from ...application.lanes import ONLY_RELAYED, relays
+from ...application.lanes import WITHOUT_CONTENT, relays
 from ...application.languages import outward
 from ...application.ports import Answer, Credentials, LlmProvider
 from ...application.reporting import record
@@ -75,7 +75,7 @@ class OpenAICompatProvider(LlmProvider):
         verbatim = request.verbatim if relays(request) else None
         if verbatim is not None and self._must_translate(verbatim):
             verbatim = None
-        if verbatim is None and request.dialect in ONLY_RELAYED:
+        if verbatim is None and request.dialect in WITHOUT_CONTENT:
             raise UnsupportedFeature(
                 f"The model {request.model!r} does not offer {request.dialect.value}.",
                 param="model",

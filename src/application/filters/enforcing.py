@@ -19,6 +19,7 @@ from ...domain.journal import Journal
 from ...domain.request import Generation, GenerationRequest
 from ...domain.tools import AllowedTools
 from ..adjusting.namespaces import Address, addresses, flat_names, flattens
+from ..lanes import WITHOUT_CONTENT
 from ..ports import Answer, LlmProvider
 from .answer import WrappedAnswer
 
@@ -67,7 +68,7 @@ class Enforcing(LlmProvider):
 
     async def open(self, request: GenerationRequest) -> Answer:
         answer = await self.inner.open(request)
-        if request.journal.relayed:
+        if request.journal.relayed or request.dialect in WITHOUT_CONTENT:
             return answer
         content, can = request.content.get(), request.capabilities
         rules = rules_of(content, flattened=flattens(request.dialect, content, can))

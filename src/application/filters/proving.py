@@ -19,7 +19,7 @@ from ...domain.events import (
 )
 from ...domain.journal import Journal
 from ...domain.request import Generation, GenerationRequest
-from ..lanes import ONLY_RELAYED, relays
+from ..lanes import WITHOUT_CONTENT, relays
 from ..ports import Answer, KeptProof, LlmProvider, ProofKey, ProofVault
 from .answer import WrappedAnswer
 
@@ -32,7 +32,7 @@ class Proving(LlmProvider):
     vault: ProofVault
 
     async def open(self, request: GenerationRequest) -> Answer:
-        if request.capabilities.proofs is None or request.dialect in ONLY_RELAYED:
+        if request.capabilities.proofs is None or request.dialect in WITHOUT_CONTENT:
             return await self.inner.open(request)
         relayed = relays(request)
         if relayed and request.capabilities.proofs is Vendor.OPENAI:
