@@ -17,6 +17,7 @@ from .figures import (
     yardstick_figures,
 )
 from .gateway import gateway, stub
+from .languages import language_figures
 from .processes import BenchFailed
 from .report import machine, table, write
 from .state import background_figures, chain_figures, reading_figures, stored_figures
@@ -27,7 +28,7 @@ def main() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     start, load_before = time.monotonic(), os.getloadavg()[0]
-    print(f"{machine()}; this takes about three minutes", flush=True)
+    print(f"{machine()}; this takes about four minutes", flush=True)
     figures: list[Figure] = []
     try:
         with tempfile.TemporaryDirectory() as name, stub() as upstream:
@@ -46,6 +47,9 @@ def main() -> int:
                 figures += stored_figures(upstream, running)
                 figures += reading_figures(running)
             figures += chain_figures(folder)
+            print("languages ...", flush=True)
+            with gateway(upstream, folder, every_language=True) as running:
+                figures += language_figures(upstream, running)
             print("memory ...", flush=True)
             figures += memory_figures(upstream, folder)
             figures += background_figures(upstream, folder)

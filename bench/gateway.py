@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .load import Job, Result
-from .payloads import CLAUDE, GATEWAY_KEY, MODEL
+from .payloads import CLAUDE, CONVERSE, DIRECT, EMBEDDING, GATEWAY_KEY, GEMINI, MODEL
 from .processes import BenchFailed, free_port, running, wait_until_ready
 
 GATEWAY = (str(Path(sys.executable).with_name("modelmux")),)
@@ -49,11 +49,17 @@ def stub() -> Generator[Stub, None, None]:
 
 
 @contextmanager
-def gateway(upstream: Stub, folder: Path) -> Generator[Gateway, None, None]:
-    """Run the gateway with key check, log lines and metrics on; ready when the block begins."""
+def gateway(
+    upstream: Stub, folder: Path, *, every_language: bool = False
+) -> Generator[Gateway, None, None]:
+    """Run the gateway with key check, log lines and metrics on; ready when the block begins.
+
+    `every_language` adds providers that cost memory where nobody calls them.
+    """
     port, log = free_port(), folder / "gateway.log"
     config = folder / "bench.toml"
-    config.write_text(_configuration(port, upstream.port, folder))
+    text = _configuration(port, upstream.port, folder)
+    config.write_text(text + _more_providers(upstream.port) if every_language else text)
     with running(
         [*GATEWAY, "serve", "--config", str(config)],
         environment={
@@ -136,6 +142,27 @@ base_url = "http://127.0.0.1:{upstream_port}"
 project = "bench"
 region = "global"
 credentials_file = "{credentials}"
-models = ["{CLAUDE}"]
+models = ["{CLAUDE}", "{GEMINI}", "{EMBEDDING}"]
+max_connections = 2000
+"""
+
+
+def _more_providers(upstream_port: int) -> str:
+    return f"""
+[[providers]]
+name = "anthropic"
+type = "anthropic"
+base_url = "http://127.0.0.1:{upstream_port}"
+api_key = "bench-upstream-key-not-secret"
+models = ["{DIRECT}"]
+max_connections = 2000
+
+[[providers]]
+name = "bedrock"
+type = "bedrock"
+base_url = "http://127.0.0.1:{upstream_port}"
+region = "us-east-1"
+api_key = "bench-upstream-key-not-secret"
+models = ["{CONVERSE}"]
 max_connections = 2000
 """

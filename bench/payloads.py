@@ -1,9 +1,16 @@
 """The bodies that go over the wire, of the sizes the budget names."""
 
 import json
+import struct
+import zlib
 
 MODEL = "bench-model"
 CLAUDE = "claude-sonnet-5-5"
+DIRECT = "claude-opus-5-5"
+GEMINI = "gemini-3.6-flash"
+CONVERSE = "amazon.nova-pro-v1:0"
+EMBEDDING = "text-embedding-005"
+DIMENSIONS = 768
 GATEWAY_KEY = "bench-key-not-secret"
 
 _QUESTION = (
@@ -158,3 +165,138 @@ def claude_frames(count: int) -> tuple[list[bytes], bytes]:
         + frame("message_stop", {})
     )
     return [start + delta] + [delta] * (count - 1), end
+
+
+def agent_request(model: str) -> bytes:
+    """Return a coding agent's request of 40 KB in Messages: two dozen tools, marks, thoughts."""
+    mark = {"type": "ephemeral"}
+    tools: list[dict[str, object]] = [
+        {
+            "name": f"tool_{number}",
+            "description": (_QUESTION * 12)[:900],
+            "input_schema": {
+                "type": "object",
+                "properties": {"path": {"type": "string", "description": _QUESTION}},
+                "required": ["path"],
+            },
+        }
+        for number in range(24)
+    ]
+    tools[-1]["cache_control"] = mark
+    messages: list[dict[str, object]] = [{"role": "user", "content": "Mend the test."}]
+    for number in range(8):
+        call = {"type": "tool_use", "id": f"toolu_{number}", "name": "tool_1"}
+        result = {"type": "tool_result", "tool_use_id": f"toolu_{number}"}
+        text = (_ANSWER * 20)[:800]
+        messages.append({"role": "assistant", "content": [{**call, "input": {"path": "a.py"}}]})
+        messages.append({"role": "user", "content": [{**result, "content": text}]})
+    return _compact(
+        {
+            "model": model,
+            "max_tokens": 32000,
+            "system": [{"type": "text", "text": (_QUESTION * 40)[:3000], "cache_control": mark}],
+            "tools": tools,
+            "messages": messages,
+        }
+    )
+
+
+def embedding_request(model: str) -> bytes:
+    """Return a request for 100 vectors in base64, as OpenAI's SDKs ask."""
+    inputs = [f"{number}: {_QUESTION}" for number in range(100)]
+    return _compact({"model": model, "input": inputs, "encoding_format": "base64"})
+
+
+def predictions() -> bytes:
+    """Return 100 vectors as Vertex gives them."""
+    values = [round((number * 7919 % 2000 - 1000) / 30_000, 9) for number in range(DIMENSIONS)]
+    vector = {"values": values, "statistics": {"token_count": 20, "truncated": False}}
+    return _compact({"predictions": [{"embeddings": vector}] * 100})
+
+
+def gemini_answer() -> bytes:
+    """Return an answer of Gemini's of 620 bytes."""
+
+    def body(text: str) -> bytes:
+        return _compact(_gemini(text, "STOP"))
+
+    return body((_ANSWER * 12)[: 620 - len(body(""))])
+
+
+def gemini_frames(count: int) -> tuple[list[bytes], bytes]:
+    """Return the content frames of a streamed answer of Gemini's, and what ends it."""
+    frame = b"data: %b\r\n\r\n" % _compact(_gemini(" mountain", None))
+    return [frame] * count, b"data: %b\r\n\r\n" % _compact(_gemini("", "STOP"))
+
+
+def _gemini(text: str, reason: str | None) -> dict[str, object]:
+    candidate: dict[str, object] = {
+        "index": 0,
+        "content": {"role": "model", "parts": [{"text": text}]},
+    }
+    if reason is not None:
+        candidate["finishReason"] = reason
+    counts = {"promptTokenCount": 24, "candidatesTokenCount": 60, "totalTokenCount": 84}
+    return {
+        "candidates": [candidate],
+        "usageMetadata": counts,
+        "modelVersion": GEMINI,
+        "responseId": "bench0000000000000000",
+    }
+
+
+def converse_answer() -> bytes:
+    """Return an answer of Converse's of 620 bytes."""
+
+    def body(text: str) -> bytes:
+        return _compact(
+            {
+                "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+                "stopReason": "end_turn",
+                "usage": {"inputTokens": 24, "outputTokens": 60, "totalTokens": 84},
+                "metrics": {"latencyMs": 12},
+            }
+        )
+
+    return body((_ANSWER * 12)[: 620 - len(body(""))])
+
+
+def converse_frames(count: int) -> tuple[list[bytes], bytes]:
+    """Return the content frames of a ConverseStream, and what ends it."""
+    delta = _event(
+        "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": " mountain"}, "p": "abcde"}
+    )
+    start = _event("messageStart", {"role": "assistant"})
+    end = (
+        _event("contentBlockStop", {"contentBlockIndex": 0})
+        + _event("messageStop", {"stopReason": "end_turn"})
+        + _event(
+            "metadata",
+            {
+                "usage": {"inputTokens": 24, "outputTokens": count, "totalTokens": 24 + count},
+                "metrics": {"latencyMs": 12},
+            },
+        )
+    )
+    return [start + delta] + [delta] * (count - 1), end
+
+
+def _event(kind: str, payload: dict[str, object]) -> bytes:
+    """Return a frame of `application/vnd.amazon.eventstream`."""
+    names = {
+        ":event-type": kind,
+        ":content-type": "application/json",
+        ":message-type": "event",
+    }
+    headers = b"".join(
+        bytes([len(name)])
+        + name.encode()
+        + b"\x07"
+        + struct.pack(">H", len(value))
+        + value.encode()
+        for name, value in names.items()
+    )
+    body = _compact(payload)
+    prelude = struct.pack(">II", 16 + len(headers) + len(body), len(headers))
+    frame = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + body
+    return frame + struct.pack(">I", zlib.crc32(frame))

@@ -1,4 +1,4 @@
-"""The upstream stub: chat completions and Claude on Vertex, from prepared bytes, at a set pace.
+"""The upstream stub: every language the bench needs, from prepared bytes, at a set pace.
 
 A process of its own, so that its CPU is not counted with the gateway's. `PUT /pace?chunks=&ms=`
 sets how many chunks the next streams have and how far apart they are; `/token` hands out an
@@ -15,7 +15,17 @@ from urllib.parse import parse_qs, urlsplit
 import httptools
 import uvloop
 
-from .payloads import chat_answer, chat_frames, claude_answer, claude_frames
+from .payloads import (
+    chat_answer,
+    chat_frames,
+    claude_answer,
+    claude_frames,
+    converse_answer,
+    converse_frames,
+    gemini_answer,
+    gemini_frames,
+    predictions,
+)
 
 
 def _whole(body: bytes) -> bytes:
@@ -33,9 +43,16 @@ _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
 )
+_EVENT_STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
 _LAST_CHUNK = b"0\r\n\r\n"
 _CHAT = _whole(chat_answer())
 _CLAUDE = _whole(claude_answer())
+_GEMINI = _whole(gemini_answer())
+_CONVERSE = _whole(converse_answer())
+_PREDICTIONS = _whole(predictions())
 _TOKEN = _whole(
     json.dumps(
         {"access_token": "bench-token-not-secret", "expires_in": 3600, "token_type": "Bearer"}
@@ -55,6 +72,10 @@ class Pace:
         self.chat = [_chunk(frame) for frame in frames], _chunk(end) + _LAST_CHUNK
         frames, end = claude_frames(chunks)
         self.claude = [_chunk(frame) for frame in frames], _chunk(end) + _LAST_CHUNK
+        frames, end = gemini_frames(chunks)
+        self.gemini = [_chunk(frame) for frame in frames], _chunk(end) + _LAST_CHUNK
+        frames, end = converse_frames(chunks)
+        self.converse = [_chunk(frame) for frame in frames], _chunk(end) + _LAST_CHUNK
 
 
 class Upstream(asyncio.Protocol):
@@ -95,6 +116,16 @@ class Upstream(asyncio.Protocol):
             self._stream(*self._pace.claude)
         elif target.endswith(b":rawPredict"):
             self._transport.write(_CLAUDE)
+        elif b":streamGenerateContent" in target:
+            self._stream(*self._pace.gemini)
+        elif target.endswith(b":generateContent"):
+            self._transport.write(_GEMINI)
+        elif target.endswith(b":predict"):
+            self._transport.write(_PREDICTIONS)
+        elif target.endswith(b"/converse-stream"):
+            self._stream(*self._pace.converse, head=_EVENT_STREAM_HEAD)
+        elif target.endswith(b"/converse"):
+            self._transport.write(_CONVERSE)
         elif target.startswith(b"/pace"):
             asked = parse_qs(urlsplit(target.decode()).query)
             self._pace.set(chunks=int(asked["chunks"][0]), interval_s=float(asked["ms"][0]) / 1000)
@@ -102,12 +133,15 @@ class Upstream(asyncio.Protocol):
         elif target == b"/token":
             self._transport.write(_TOKEN)
         elif b'"stream":true' in b"".join(self._head):
-            self._stream(*self._pace.chat)
+            claude = target.startswith(b"/v1/messages")
+            self._stream(*(self._pace.claude if claude else self._pace.chat))
+        elif target.startswith(b"/v1/messages"):
+            self._transport.write(_CLAUDE)
         else:
             self._transport.write(_CHAT)
 
-    def _stream(self, frames: list[bytes], end: bytes) -> None:
-        self._transport.write(_STREAM_HEAD + frames[0])
+    def _stream(self, frames: list[bytes], end: bytes, head: bytes = _STREAM_HEAD) -> None:
+        self._transport.write(head + frames[0])
         self._timer = self._loop.call_later(self._pace.interval_s, self._send, frames, end, 1)
 
     def _send(self, frames: list[bytes], end: bytes, position: int) -> None:
