@@ -35,7 +35,7 @@ async def open_embeddings(
     decode: Callable[[bytes], Sequence[StreamEvent]],
     decode_error: Callable[[ErrorReply], ProviderError],
 ) -> Answer:
-    """Send `call` and return its answer, as `decode` reads the whole body; that may run in a thread.
+    """Send `call` and return its answer as `decode` reads it, which may run in a thread.
 
     Raises:
         ProviderError: any failure, with the provider's name on it.

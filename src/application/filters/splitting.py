@@ -45,24 +45,23 @@ class Splitting(LlmProvider):
         refuse_unfit(ask, request.capabilities)
         record(request, _left_out(ask))
         size = request.capabilities.embedding_batch or len(ask.inputs)
-        parts = [
-            replace(request, embedding=Deferred.of(replace(ask, inputs=inputs)), verbatim=None)
-            for inputs in _portions(ask.inputs, size)
-        ]
-        return _JoinedAnswer(joined(await self._ask_all(parts)))
+        asks = [replace(ask, inputs=inputs) for inputs in _portions(ask.inputs, size)]
+        return _JoinedAnswer(joined(await self._ask_all(request, asks)))
 
-    async def _ask_all(self, parts: Sequence[GenerationRequest]) -> list[Response]:
-        """Return the answers to `parts` in their order; a failure ends the others."""
-        if len(parts) == 1:
-            return [await self._ask(parts[0])]
-        answers: list[Response | None] = [None] * len(parts)
-        left = iter(enumerate(parts))
+    async def _ask_all(
+        self, request: GenerationRequest, asks: Sequence[EmbeddingAsk]
+    ) -> list[Response]:
+        """Return the answers to `asks` in their order; a failure ends the others."""
+        if len(asks) == 1:
+            return [await self._ask(request, asks[0])]
+        answers: list[Response | None] = [None] * len(asks)
+        left = iter(enumerate(asks))
 
         async def work() -> None:
-            for place, part in left:
-                answers[place] = await self._ask(part)
+            for place, ask in left:
+                answers[place] = await self._ask(request, ask)
 
-        workers = [asyncio.create_task(work()) for _ in range(min(self.at_once, len(parts)))]
+        workers = [asyncio.create_task(work()) for _ in range(min(self.at_once, len(asks)))]
         try:
             await asyncio.gather(*workers)
         finally:
@@ -73,7 +72,8 @@ class Splitting(LlmProvider):
             workers.clear()
         return [answer for answer in answers if answer is not None]
 
-    async def _ask(self, part: GenerationRequest) -> Response:
+    async def _ask(self, request: GenerationRequest, ask: EmbeddingAsk) -> Response:
+        part = replace(request, embedding=Deferred.of(ask), verbatim=None)
         answer = await self.inner.open(part)
         try:
             builder = ResponseBuilder()
@@ -84,12 +84,11 @@ class Splitting(LlmProvider):
             response = builder.build()
         finally:
             await answer.aclose()
-        assert part.embedding is not None
-        wanted, brought = len(part.embedding.get().inputs), len(response.vectors)
+        wanted, brought = len(ask.inputs), len(response.vectors)
         if wanted != brought:
             raise ProviderProtocolBroken(
                 f"The upstream brought {brought} embeddings for {wanted} inputs.",
-                provider=part.journal.provider,
+                provider=request.journal.provider,
             )
         return response
 

@@ -4,10 +4,9 @@ Base64 is of little-endian float32, whatever the machine. Vectors are encoded on
 thread of its own the encoding of many lets others have the interpreter in between.
 """
 
+import struct
 from base64 import b64encode
 from collections.abc import Sequence
-from struct import error as StructError
-from struct import pack
 from typing import Final
 
 from msgspec import Struct
@@ -53,8 +52,8 @@ def encode_response(head: AnswerHead[EmbeddingEnvelope], response: Response) -> 
 
 def _in_base64(vector: Sequence[float]) -> bytes:
     try:
-        packed = pack(f"<{len(vector)}f", *vector)
-    except (OverflowError, StructError) as error:
+        packed = struct.pack(f"<{len(vector)}f", *vector)
+    except (OverflowError, struct.error) as error:
         raise ConversionError(
             "The upstream sent an embedding whose numbers are no float32.", detail=str(error)
         ) from error
