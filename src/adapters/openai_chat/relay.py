@@ -1,4 +1,4 @@
-"""Passes on answers of OpenAI's chat completions, completions and embeddings, read in passing.
+"""Passes on answers of OpenAI's chat completions and completions, read in passing.
 
 Most frames of a stream hold a piece of text and nothing else. They are told from the others by
 what they have: one line each, a finish reason that is null, and no usage. All else (the end, an
@@ -27,7 +27,7 @@ from ..transport.answers import ErrorReply, Relay
 from ..transport.sse import FrameSplitter, SseDecoder, SseFrame
 from .restream import stream_of
 from .usage import decode_finish_reason, decode_usage
-from .wire import WirePassing, WireReason, decode_embeddings, decode_passing
+from .wire import WirePassing, WireReason, decode_passing
 
 _DONE: Final = b"data: [DONE]\n\n"
 _NO_ID: Final = (b'""', b"null")
@@ -221,25 +221,3 @@ def _completed(held: bytes, first: bytes) -> bytes:
     head = _decode_members(first)
     named = {name: head[name] for name in _HEAD if name in head}
     return b"data: " + _encode(chunk | named) + b"\n\n"
-
-
-class EmbeddingsRelay(ChatRelay):
-    """Embeddings come whole and have no finish reason: data and usage are all there is."""
-
-    def whole(self, body: bytes) -> list[StreamEvent]:
-        try:
-            found = decode_embeddings(body)
-        except msgspec.DecodeError as error:
-            raise ProviderProtocolBroken(
-                "The upstream sent something that is no list of embeddings.", detail=str(error)
-            ) from error
-        if found.data is msgspec.UNSET:
-            if is_flat_error(body):
-                raise decode_error_object(body, hidden=self._hidden)
-            raise ProviderProtocolBroken("The upstream's answer has no embeddings.")
-        usage = decode_usage(found.usage) if found.usage is not None else None
-        return [
-            ResponseStarted("", found.model or self._model),
-            RelayedBytes(body),
-            ResponseFinished((FinishReason.STOP,), usage),
-        ]

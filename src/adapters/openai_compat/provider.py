@@ -17,10 +17,12 @@ from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature, UpstreamModelNotFound, UpstreamRejected
 from ...domain.request import Generation, GenerationRequest, Verbatim
 from ..openai_chat.decode import Reading, chat_language
+from ..openai_chat.embeddings import EmbeddingsRelay
 from ..openai_chat.encode import encode_members
-from ..openai_chat.relay import ChatRelay, EmbeddingsRelay
+from ..openai_chat.relay import ChatRelay
 from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall, HttpClient
+from ..transport.embedding_answers import open_embeddings
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 from .auth import StaticKey
@@ -151,8 +153,12 @@ class OpenAICompatProvider(LlmProvider):
         tailor(body, self._preset, request)
         if request.stream:
             ask_for_usage(body, self._preset)
-        make = EmbeddingsRelay if verbatim.dialect is Dialect.EMBEDDINGS else ChatRelay
-        relay = make(
+        request.journal.relayed = True
+        url = self.endpoints.url(verbatim.dialect, request.model)
+        call = HttpCall(url, await self.headers(), _encode(body))
+        if verbatim.dialect is Dialect.EMBEDDINGS:
+            return await self._embed(call, request, verbatim)
+        relay = ChatRelay(
             model=request.model,
             max_event_bytes=self.client.settings.max_event_bytes,
             hidden=self._hidden,
@@ -161,13 +167,17 @@ class OpenAICompatProvider(LlmProvider):
             several="n" in members,
             streamed=request.stream,
         )
-        request.journal.relayed = True
-        call = HttpCall(
-            self.endpoints.url(verbatim.dialect, request.model),
-            await self.headers(),
-            _encode(body),
-        )
         return await open_relay(self.client, call, relay, stream=request.stream)
+
+    async def _embed(
+        self, call: HttpCall, request: GenerationRequest, verbatim: Verbatim
+    ) -> Answer:
+        relay = EmbeddingsRelay(
+            model=request.model,
+            hidden=self._hidden,
+            base64=_mentions(verbatim.members, "encoding_format", b'"base64"'),
+        )
+        return await open_embeddings(self.client, call, relay.whole, relay.decode_error)
 
     async def _translate(self, request: GenerationRequest, content: Generation) -> Answer:
         spelling = self._preset.spelling

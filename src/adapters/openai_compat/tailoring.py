@@ -11,6 +11,7 @@ from ...domain.dialect import Dialect
 from ...domain.request import GenerationRequest
 from .preset import Preset
 
+_FORMAT: Final = "encoding_format"
 _WITH_USAGE: Final = msgspec.Raw(b'{"include_usage":true}')
 _decode = msgspec.json.decode
 
@@ -23,7 +24,11 @@ def tailor(body: dict[str, object], preset: Preset, request: GenerationRequest) 
     """
     if request.dialect is Dialect.EMBEDDINGS:
         _rename(body, preset.renamed_embeddings)
-        _drop(body, preset.dropped_embeddings, preset, request)
+        dropped = preset.dropped_embeddings
+        if _FORMAT in dropped:
+            # Nothing is lost: whoever asked for base64 gets it of us.
+            body.pop(_FORMAT, None)
+        _drop(body, dropped - {_FORMAT}, preset, request)
     elif request.dialect is not Dialect.COMPLETIONS:
         _rename(body, preset.renamed)
         _drop(body, preset.dropped, preset, request)

@@ -2,9 +2,11 @@ import json
 
 import pytest
 
-from modelmux.adapters.openai_chat.relay import ChatRelay, EmbeddingsRelay
+from modelmux.adapters.openai_chat.embeddings import EmbeddingsRelay
+from modelmux.adapters.openai_chat.relay import ChatRelay
 from modelmux.adapters.transport.answers import ErrorReply
 from modelmux.domain.errors import (
+    ConversionError,
     ProviderProtocolBroken,
     UpstreamFailed,
     UpstreamRateLimited,
@@ -26,7 +28,7 @@ from tests.support.openai_replay import (
 
 
 def embeddings_relay() -> EmbeddingsRelay:
-    return EmbeddingsRelay(model="asked-model", max_event_bytes=2**20)
+    return EmbeddingsRelay(model="asked-model")
 
 
 def test_frames_pass_byte_for_byte() -> None:
@@ -186,14 +188,44 @@ def test_embeddings_are_relayed_and_counted() -> None:
     ]
 
 
+def test_numbers_become_base64_for_who_asked_for_that_and_all_else_stays() -> None:
+    body = (
+        b'{"object":"list","data":[{"object":"embedding","index":0,"embedding": [0.5,-0.25]},'
+        b'{"index":1,"embedding":"AAAAPw=="}],"model":"m","kept":{"x":1.50}}'
+    )
+    relay = EmbeddingsRelay(model="asked-model", base64=True)
+    _, event, _ = relay.whole(body)
+    assert isinstance(event, RelayedBytes)
+    assert event.data == (
+        b'{"object":"list","data":[{"object":"embedding","index":0,"embedding":"AAAAPwAAgL4="},'
+        b'{"index":1,"embedding":"AAAAPw=="}],"model":"m","kept":{"x":1.50}}'
+    )
+
+
+def test_base64_that_came_so_passes_byte_for_byte() -> None:
+    body = b'{"data": [{"embedding": "AAAAPw=="}] }'
+    assert RelayedBytes(body) in EmbeddingsRelay(model="m", base64=True).whole(body)
+
+
+@pytest.mark.parametrize(
+    "data", [b"1", b"[1]", b'[{"embedding":["x"]}]', b'[{"embedding":[1e39]}]']
+)
+def test_numbers_that_are_none_cannot_be_converted(data: bytes) -> None:
+    body = b'{"data":%b,"more":{"embedding":[]}}' % data
+    with pytest.raises(ConversionError):
+        EmbeddingsRelay(model="m", base64=True).whole(body)
+
+
 @pytest.mark.parametrize("relay", [plain_relay(), embeddings_relay()])
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"choices":[]}', b"nothing", b'{"data":'])
-def test_a_whole_body_that_is_no_answer_breaks_the_protocol(relay: ChatRelay, body: bytes) -> None:
+def test_a_whole_body_that_is_no_answer_breaks_the_protocol(
+    relay: ChatRelay | EmbeddingsRelay, body: bytes
+) -> None:
     with pytest.raises(ProviderProtocolBroken):
         relay.whole(body)
 
 
 @pytest.mark.parametrize("relay", [plain_relay(), embeddings_relay()])
-def test_a_flat_error_with_a_good_status_is_an_error(relay: ChatRelay) -> None:
+def test_a_flat_error_with_a_good_status_is_an_error(relay: ChatRelay | EmbeddingsRelay) -> None:
     with pytest.raises(UpstreamRateLimited):
         relay.whole(b'{"object":"error","message":"too fast","code":429}')
