@@ -5,7 +5,10 @@ from typing import Any, Final
 # Any: JSON in the shape of whatever dialect.
 Json = dict[str, Any]
 
-PIXEL: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL: Final = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 IMAGE_URL: Final = "https://images.example/cat.png"
 PDF: Final = "JVBERi0xLjQKJSVFT0YK"
 NOTES: Final = "VGhlIHBhc3N3b3JkIGlzIG5vdCBpbiBoZXJlLg=="  # The password is not in here.

@@ -1,0 +1,47 @@
+"""Every golden request, in each dialect, whole and streamed, to every family of providers.
+
+What comes of each is a line of `tests/fixtures/goldens/matrix.<dialect>.txt`: a change of a line
+is a change of what callers get. Remake: MODELMUX_ACCEPT_GOLDENS=1, and read the diff.
+"""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.matrix.asking import DIALECTS, client, outcome
+from tests.support.families import FAMILIES, House, every_family
+
+GOLDENS = Path(__file__).parents[2] / "fixtures" / "goldens"
+ACCEPT = os.environ.get("MODELMUX_ACCEPT_GOLDENS") == "1"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
+    with every_family(tmp_path_factory.mktemp("matrix")) as house:
+        yield house
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_comes_of_each_request_at_each_provider(house: House, dialect: str) -> None:
+    _, requests = DIALECTS[dialect]
+    lines: list[str] = []
+    differing: list[str] = []
+    with client() as http:
+        for name in requests:
+            lines.append(f"{name}")
+            behind: dict[str, list[str]] = {}
+            for family in FAMILIES:
+                whole = outcome(http, house, family, dialect, name, stream=False)
+                streamed = outcome(http, house, family, dialect, name, stream=True)
+                if whole != streamed:
+                    differing.append(f"{name} {family}: {whole} | streamed: {streamed}")
+                behind.setdefault(whole, []).append(family)
+            lines += [f"    {', '.join(families)}: {word}" for word, families in behind.items()]
+    assert not differing, "\n".join(differing)
+    table = "\n".join(lines) + "\n"
+    path = GOLDENS / f"matrix.{dialect}.txt"
+    if ACCEPT:
+        path.write_text(table)
+    assert table == path.read_text()
