@@ -19,9 +19,25 @@ _RESPONSES: Mapping[str, str] = {
     "verbosity": "text.verbosity",
     "logprobs": "top_logprobs",
 }
-_SPELLINGS: Mapping[Dialect, Mapping[str, str]] = {Dialect.RESPONSES: _RESPONSES}
+_MESSAGES: Mapping[str, str] = {
+    "input": "messages",
+    "instructions": "system",
+    "max_completion_tokens": "max_tokens",
+    "stop": "stop_sequences",
+    "response_format": "output_config.format",
+    "reasoning_effort": "output_config.effort",
+    "reasoning_summary": "thinking.display",
+    "user": "metadata.user_id",
+    "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
+}
+_SPELLINGS: Mapping[Dialect, Mapping[str, str]] = {
+    Dialect.RESPONSES: _RESPONSES,
+    Dialect.MESSAGES: _MESSAGES,
+}
 _HEAD = re.compile(r"[^.\[]*")
 _NESTED_TOOL = re.compile(r"(tools\[\d+\])\.(?:function|custom)\b")
+_PARAMETERS = re.compile(r"(tools\[\d+\])\.parameters\b")
+_INDEX = re.compile(r"\[(\d+)\]")
 
 
 def spelled(param: str, dialect: Dialect) -> str:
@@ -30,7 +46,10 @@ def spelled(param: str, dialect: Dialect) -> str:
     if spelling is None:
         return param
     named = _HEAD.sub(lambda head: spelling.get(head[0], head[0]), param, count=1)
-    return _NESTED_TOOL.sub(r"\1", named)
+    named = _NESTED_TOOL.sub(r"\1", named)
+    if dialect is Dialect.MESSAGES:
+        named = _INDEX.sub(r".\1", _PARAMETERS.sub(r"\1.input_schema", named))
+    return named
 
 
 def respell(error: InvalidRequest | UnsupportedFeature, dialect: Dialect) -> None:

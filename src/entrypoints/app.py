@@ -19,6 +19,7 @@ from .client_dialect import ClientDialect
 from .dialects import client_dialects
 from .generation import GenerationHandler
 from .health import VERSION, health_routes
+from .messages.counting import message_counting_routes
 from .metrics_page import metrics_route
 from .models import model_routes
 from .ordinary import Ordinary, error_handlers
@@ -76,6 +77,7 @@ def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
             *map(_registered, dialects, handlers),
             *response_routes(services, calls),
             *counting_routes(services, calls, responses),
+            *message_counting_routes(services, calls),
             *conversation_routes(services, calls),
             *model_routes(services),
             *health_routes(services, calls),

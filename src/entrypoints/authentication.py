@@ -11,8 +11,14 @@ from .loopback import is_loopback
 _LOCAL = Caller("local")
 
 
-def admit(headers: Mapping[bytes, bytes], keys: KeyRing | None, *, open_access: bool) -> Caller:
-    """Return the caller behind `headers`.
+def admit(
+    headers: Mapping[bytes, bytes],
+    keys: KeyRing | None,
+    *,
+    open_access: bool,
+    named_first: bool = False,
+) -> Caller:
+    """Return the caller behind `headers`; `named_first`: `x-api-key` wins over `authorization`.
 
     Open access, which only a loopback address has, lasts while nobody holds a key. It takes any
     key or none: client libraries want one to be set. It refuses what a web page in the user's
@@ -24,7 +30,7 @@ def admit(headers: Mapping[bytes, bytes], keys: KeyRing | None, *, open_access: 
         InvalidKey: there is one that we do not know.
         Forbidden: open access from where it does not reach.
     """
-    key = _key(headers)
+    key = _key(headers, named_first=named_first)
     if key is not None and keys is not None:
         record = keys.find(key)
         if record is not None:
@@ -40,7 +46,9 @@ def admit(headers: Mapping[bytes, bytes], keys: KeyRing | None, *, open_access: 
     raise InvalidKey("The API key is not valid here.")
 
 
-def _key(headers: Mapping[bytes, bytes]) -> str | None:
+def _key(headers: Mapping[bytes, bytes], *, named_first: bool) -> str | None:
+    if named_first and (named := headers.get(b"x-api-key")):
+        return named.decode("latin-1")
     bearer = headers.get(b"authorization")
     if bearer is not None:
         scheme, _, key = bearer.partition(b" ")

@@ -87,7 +87,12 @@ class GenerationHandler(Generic[EnvelopeT]):
         """Return the running answer; what was read to get it is let go of with this frame."""
         services, exchange, dialect = self._services, run.exchange, self._dialect
         run.terms = dialect.read_terms(run.headers)
-        caller = admit(run.headers, services.keys, open_access=services.open_access)
+        caller = admit(
+            run.headers,
+            services.keys,
+            open_access=services.open_access,
+            named_first=dialect.style.named_key_first,
+        )
         exchange.tenant, exchange.key_id = caller.tenant, caller.key_id
         limit = services.limits.max_body_bytes
         check_body_headers(run.headers, limit)

@@ -49,6 +49,7 @@ class _Heavy(Struct):
     """The members that may rightly be large."""
 
     messages: Raw | UnsetType = UNSET
+    system: Raw | UnsetType = UNSET
     tools: Raw | UnsetType = UNSET
     functions: Raw | UnsetType = UNSET
     response_format: Raw | UnsetType = UNSET

@@ -13,7 +13,7 @@ from ..domain.errors import InvalidRequest, MethodNotAllowed, ModelmuxError, Not
 from .asgi import Asgi, Event, Receive, Scope, Send
 from .errors import UNEXPECTED, Refusal, describe
 from .exchange import CLIENT_GONE_STATUS, request_id
-from .messages.style import style_of
+from .messages.style import ANTHROPIC, style_of
 from .services import Services
 from .watcher import ClientGone
 
@@ -36,14 +36,17 @@ class Ordinary:
         started_at = services.clock.monotonic()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         exchange = Exchange(request_id(headers, services.ids), scope["method"], "")
-        id_header = (b"x-request-id", exchange.request_id.encode("ascii"))
+        id_ = exchange.request_id.encode("ascii")
+        id_headers = [(b"x-request-id", id_)]
+        if style_of(scope) is ANTHROPIC:
+            id_headers.append((b"request-id", id_))
         without_body = scope["method"] == "HEAD"
 
         async def told(event: Event) -> None:
             if event["type"] == "http.response.start":
                 exchange.status = event["status"]
                 exchange.first_byte_s = services.clock.monotonic() - started_at
-                event["headers"] = [*event["headers"], id_header]
+                event["headers"] = [*event["headers"], *id_headers]
             elif without_body and event.get("body"):
                 event["body"] = b""
             await send(event)

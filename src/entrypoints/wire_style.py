@@ -16,12 +16,14 @@ _VERSION = (b"openai-version", b"2020-10-01")
 class WireStyle:
     """`headers` are made of the request id, the time taken in seconds and the request's terms.
 
-    `pulse` is what a stream says that has been silent for long.
+    `pulse` is what a stream says that has been silent for long. `named_key_first`: where a caller
+    sends both, the key is in `x-api-key` and not in `authorization`.
     """
 
     encode_refusal: Callable[[Refusal, str], bytes]
     headers: Callable[[bytes, float, Mapping[str, str]], Headers]
     pulse: bytes = COMMENT
+    named_key_first: bool = False
 
 
 def _headers(id_: bytes, elapsed_s: float, terms: Mapping[str, str]) -> Headers:

@@ -3,6 +3,7 @@
 Source: platform documentation of versions 2023-06-01 and 2026-10-21.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,24 +25,57 @@ _TYPES: Mapping[int, str] = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+# Fine words that say more than the status does.
+_TYPES_BY_CODE: Mapping[str, str] = {
+    "insufficient_quota": "billing_error",
+    "store_unavailable": "api_error",
+}
 _OLDEST = "2023-06-01"
+_INDEX = re.compile(r"\[(\d+)\]")
+_MISSING = "Missing required parameter: "
+_INVALID = re.compile(r"Invalid (?:type|value) for ")
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
-def error_type(status: int) -> str:
-    """Return Anthropic's word for a status."""
+def error_type(status: int, code: str | None = None) -> str:
+    """Return Anthropic's word for a status, or for our finer word where that says more.
+
+    A gateway without room answers 503 here as everywhere; `overloaded_error` says what that is.
+    """
+    if code is not None and code in _TYPES_BY_CODE:
+        return _TYPES_BY_CODE[code]
     return _TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
 
 
 def encode_refusal(refusal: Refusal, request_id: str) -> bytes:
     """Return the body of a refusal in Anthropic's shape."""
-    message = refusal.message
-    if refusal.param is not None and not message.startswith(refusal.param):
-        message = f"{refusal.param}: {message}"
-    error: dict[str, object] = {"type": error_type(refusal.status), "message": message}
+    error: dict[str, object] = {
+        "type": error_type(refusal.status, refusal.code),
+        "message": _said(refusal.message, refusal.param),
+    }
     if refusal.code is not None:
         error["details"] = {"error_code": refusal.code}
     return msgspec.json.encode({"type": "error", "error": error, "request_id": request_id})
+
+
+def _said(message: str, param: str | None) -> str:
+    """Return what is wrong as Anthropic says it: the path, a colon, and the rest."""
+    if param is None:
+        return message
+    path = dotted(param)
+    quoted = f"'{param}'"
+    if message.startswith(_MISSING) and message.startswith(quoted, len(_MISSING)):
+        return f"{path}: Field required"
+    invalid = _INVALID.match(message)
+    start = 0 if invalid is None else invalid.end()
+    if message.startswith(quoted, start):
+        message = message[start + len(quoted) :].lstrip(": ")
+    return message if message.startswith(f"{path}:") else f"{path}: {message}"
+
+
+def dotted(param: str) -> str:
+    """Return a path with numbers between dots: `messages.0.content`, not `messages[0].content`."""
+    return _INDEX.sub(r".\1", param)
 
 
 def _headers(id_: bytes, elapsed_s: float, terms: Mapping[str, str]) -> Headers:
@@ -54,7 +88,7 @@ def _headers(id_: bytes, elapsed_s: float, terms: Mapping[str, str]) -> Headers:
     ]
 
 
-ANTHROPIC = WireStyle(encode_refusal, _headers, _PING)
+ANTHROPIC = WireStyle(encode_refusal, _headers, _PING, named_key_first=True)
 
 
 # Any: a scope's values are of many types

@@ -17,6 +17,7 @@ from ...domain.request import Caller
 from ..authentication import admit
 from ..body import check_body_headers, read_body
 from ..members import LARGE_BODY_BYTES, Members, decode_member, decode_members
+from ..messages.style import style_of
 from ..services import Services
 from ..watcher import RunningCall, RunningCalls
 
@@ -42,7 +43,12 @@ def admitted(request: Asking, services: Services) -> Caller:
         AuthenticationError: nobody we know.
     """
     headers: Mapping[bytes, bytes] = dict(request.scope["headers"])
-    caller = admit(headers, services.keys, open_access=services.open_access)
+    caller = admit(
+        headers,
+        services.keys,
+        open_access=services.open_access,
+        named_first=style_of(request.scope).named_key_first,
+    )
     exchange = request.scope["state"].get("exchange")
     if isinstance(exchange, Exchange):
         exchange.tenant, exchange.key_id = caller.tenant, caller.key_id
