@@ -85,6 +85,7 @@ class Capabilities:
     form. `refuses_unknown` says that members unknown to it are an error there,
     but for `known_extras`.
 
+    `system_turns` says that system messages may stand behind a user's turn, not only before all.
     `takes_budgets` says that a model told to think otherwise takes a budget of tokens too,
     `between_tools` that it can be told to think between tools alone; both in Messages.
 
@@ -117,6 +118,7 @@ class Capabilities:
     thinking_off: bool = True
     takes_budgets: bool = False
     between_tools: bool = False
+    system_turns: bool = True
     effort_levels: frozenset[Effort] = frozenset()
     sampling: frozenset[str] = ALL_SAMPLING
     responses_sampling: frozenset[str] = RESPONSES_SAMPLING

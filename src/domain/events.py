@@ -15,10 +15,13 @@ from .json_values import JsonObject
 
 
 class FinishReason(StrEnum):
+    """`PAUSED`: a tool of the vendor's own takes long; the caller sends the turn back as it is."""
+
     STOP = "stop"
     LENGTH = "length"
     TOOL_CALLS = "tool_calls"
     CONTENT_FILTER = "content_filter"
+    PAUSED = "paused"
     OTHER = "other"
 
 

@@ -2,12 +2,14 @@
 
 import re
 from base64 import b64decode
+from dataclasses import dataclass
 from hashlib import blake2s
 from typing import assert_never
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
+from ...domain.caching import CacheMark
 from ...domain.conversation import (
     Audio,
     FileData,
@@ -25,24 +27,49 @@ from ...domain.conversation import (
     ToolCall,
     Vendor,
 )
+from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest, UnsupportedFeature
 from ...domain.refusals import refused_part
 from . import wire
 
 _PARAM = "messages"
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+_WEB = ("https://", "http://")
+# Citations as answers have them; those of the Responses API are of other types.
+_CITATIONS = frozenset(
+    {
+        "char_location", "page_location", "content_block_location", "search_result_location",
+        "web_search_result_location",
+    }
+)  # fmt: skip
 _FOREIGN_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _is_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-def encode_part(part: Part, *, image_urls: bool) -> wire.ResultBlock:
-    """Return `part` as a block; `image_urls` says whether an image may stay a URL.
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Whether images and documents may be said by address."""
+
+    image_urls: bool = False
+    file_urls: bool = False
+
+
+def encode_mark(mark: CacheMark | None) -> wire.CacheControl | UnsetType:
+    if mark is None:
+        return UNSET
+    return wire.CacheControl(UNSET if mark.ttl is None else mark.ttl)
+
+
+def encode_part(part: Part, media: Media) -> wire.ResultBlock:
+    """Return `part` as a block.
 
     Raises:
         UnsupportedFeature: Claude has no block for it.
     """
     match part:
-        case Text() | Refusal():
+        case Text():
+            return encode_text(part)
+        case Refusal():
             return wire.TextBlock(part.text)
         case ImageData():
             if part.media_type not in _IMAGE_TYPES:
@@ -50,19 +77,36 @@ def encode_part(part: Part, *, image_urls: bool) -> wire.ResultBlock:
                     f"The model takes no images of type {part.media_type[:100]!r}.",
                     param=_PARAM,
                 )
-            return wire.ImageBlock(wire.Base64Source(part.media_type, part.data))
+            source = wire.Base64Source(part.media_type, part.data)
+            return wire.ImageBlock(source, encode_mark(part.cache))
         case ImageUrl():
-            if not image_urls or not part.url.startswith(("https://", "http://")):
+            if not media.image_urls or not part.url.startswith(_WEB):
                 raise UnsupportedFeature("The model takes no images by URL.", param=_PARAM)
-            return wire.ImageBlock(wire.UrlSource(part.url))
+            return wire.ImageBlock(wire.UrlSource(part.url), encode_mark(part.cache))
+        case ImageReference():
+            return wire.ImageBlock(wire.FileSource(part.file_id), encode_mark(part.cache))
         case FileData():
-            return _document(part)
+            return _document(_file_source(part), part)
+        case FileReference():
+            return _document(wire.FileSource(part.file_id), part)
+        case FileUrl():
+            if not media.file_urls or not part.url.startswith(_WEB):
+                raise refused_part(part)
+            return _document(wire.UrlSource(part.url), part)
+        case OpaquePart():
+            if part.dialect is not Dialect.MESSAGES:
+                raise refused_part(part)
+            return part.value
         case Audio():
             raise UnsupportedFeature("The model takes no audio input.", param=_PARAM)
-        case ImageReference() | FileReference() | FileUrl() | OpaquePart():
-            raise refused_part(part)
         case _:
             assert_never(part)
+
+
+def encode_text(part: Text) -> wire.TextBlock:
+    """Return `part` with those of its citations that are Claude's own."""
+    cited = [one for one in part.annotations if one.get("type") in _CITATIONS]
+    return wire.TextBlock(part.text, cited or UNSET, encode_mark(part.cache))
 
 
 def encode_call_id(call_id: str) -> str:
@@ -78,7 +122,7 @@ def encode_proof(
 ) -> wire.ThinkingBlock | wire.RedactedThinkingBlock | None:
     """Return the block that `item` was; None if Claude, or this model of it, did not make it."""
     match item.proof:
-        case Proof(vendor=Vendor.ANTHROPIC, model=made_by) as proof if made_by == model:
+        case Proof(vendor=Vendor.ANTHROPIC, model=made_by) as proof if made_by in (model, ""):
             if proof.kind == "redacted_thinking":
                 return wire.RedactedThinkingBlock(proof.value)
             return wire.ThinkingBlock(item.text, proof.value)
@@ -98,19 +142,34 @@ def encode_call(call: ToolCall) -> wire.ToolUseBlock:
         except msgspec.DecodeError:
             # A model once broke off, or erred: its words are kept where it can see them.
             arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
-    return wire.ToolUseBlock(encode_call_id(call.id), call.name, Raw(arguments))
+    return wire.ToolUseBlock(
+        encode_call_id(call.id), call.name, Raw(arguments), encode_mark(call.cache)
+    )
 
 
-def _document(part: FileData) -> wire.DocumentBlock:
-    title = part.filename or UNSET
+def _document(
+    source: wire.Base64Source | wire.TextSource | wire.UrlSource | wire.FileSource,
+    part: FileData | FileReference | FileUrl,
+) -> wire.DocumentBlock:
+    notes = part.notes
+    return wire.DocumentBlock(
+        source,
+        part.filename or UNSET,
+        (notes.context if notes is not None else None) or UNSET,
+        wire.Citations() if notes is not None and notes.citations else UNSET,
+        encode_mark(part.cache),
+    )
+
+
+def _file_source(part: FileData) -> wire.Base64Source | wire.TextSource:
     if part.media_type == "application/pdf":
-        return wire.DocumentBlock(wire.Base64Source(part.media_type, part.data), title)
+        return wire.Base64Source(part.media_type, part.data)
     if part.media_type.startswith("text/"):
         try:
             text = b64decode(part.data, validate=True).decode()
         except ValueError as error:
             raise InvalidRequest("A text file is not UTF-8 in base64.", param=_PARAM) from error
-        return wire.DocumentBlock(wire.TextSource("text/plain", text), title)
+        return wire.TextSource("text/plain", text)
     raise UnsupportedFeature(
         f"The model takes no files of type {part.media_type[:100]!r}.", param=_PARAM
     )

@@ -10,6 +10,7 @@ from ...domain.capabilities import (
     Capabilities,
     CapabilityRule,
     ImageInput,
+    SchemaForm,
     Structured,
     Thinking,
 )
@@ -19,9 +20,9 @@ from ...domain.effort import Effort
 
 _UP_TO_HIGH = frozenset({Effort.LOW, Effort.MEDIUM, Effort.HIGH})
 _ALL_LEVELS = _UP_TO_HIGH | {Effort.XHIGH, Effort.MAX}
-_FREE_SAMPLING = frozenset({"temperature", "top_p", "stop"})
+_FREE_SAMPLING = frozenset({"temperature", "top_p", "top_k", "stop"})
 
-BASE = Capabilities(
+DIRECT_BASE = Capabilities(
     dialects=frozenset({Dialect.MESSAGES}),
     restrictions=True,
     custom_tools=False,
@@ -50,9 +51,18 @@ BASE = Capabilities(
             "unevaluatedProperties", "if", "then", "else", "not",
         }
     ),
+    # Objects are closed in `schemas.py`; lists of types and references are taken as they are.
+    said_otherwise=frozenset({SchemaForm.ONE_OF, SchemaForm.ALL_OF, SchemaForm.TUPLES}),
     proofs=Vendor.ANTHROPIC,
+    file_urls=True,
+    document_notes=True,
+    result_media=True,
+    cache_marks=True,
+    tool_names=r"[a-zA-Z0-9_-]{1,128}",
+    field_names=r"[a-zA-Z0-9_.-]{1,64}",
 )  # fmt: skip
 
+_SHORT_NAMES = r"[a-zA-Z0-9_-]{1,64}"
 _CLAUDE_4: dict[str, object] = {
     "thinking": Thinking.BUDGET,
     "thinking_off": True,
@@ -63,6 +73,8 @@ _CLAUDE_4: dict[str, object] = {
     "strict_tools": False,
     "max_output_tokens": 32_000,
     "default_output_tokens": 16_000,
+    "system_turns": False,
+    "tool_names": _SHORT_NAMES,
 }
 _CLAUDE_4_5: dict[str, object] = {
     **_CLAUDE_4,
@@ -106,6 +118,7 @@ RULES: tuple[CapabilityRule, ...] = (
             "strict_tools": True,
             "max_output_tokens": 64_000,
             "default_output_tokens": 32_000,
+            "tool_names": DIRECT_BASE.tool_names,
         },
     ),
     *(
@@ -121,6 +134,8 @@ RULES: tuple[CapabilityRule, ...] = (
                 "strict_tools": True,
                 "max_output_tokens": 128_000,
                 "default_output_tokens": 32_000,
+                "system_turns": minor == 8,
+                "tool_names": DIRECT_BASE.tool_names,
             },
         )
         for minor in (7, 8)
@@ -146,6 +161,7 @@ RULES: tuple[CapabilityRule, ...] = (
 # A version marker that knows no sampling fields holds for every model behind it.
 NO_SAMPLING = CapabilityRule("*", {"sampling": frozenset({"stop"})})
 
-# Google's door takes images by value only.
-VERTEX_BASE = replace(BASE, image_input=ImageInput.BYTES)
+# The doors of the two clouds take images and documents by value only.
+VERTEX_BASE = replace(DIRECT_BASE, image_input=ImageInput.BYTES, file_urls=False)
+BEDROCK_BASE = VERTEX_BASE
 VERTEX_RULES = RULES

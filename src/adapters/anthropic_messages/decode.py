@@ -4,47 +4,46 @@ A stream's hot case is a text delta: the frame's name chooses a decoder made for
 one flat struct is filled.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
-from ...domain.conversation import Proof, Vendor
+from ...domain.conversation import OpaqueItem, Proof, ToolKind, Vendor
+from ...domain.dialect import Dialect
 from ...domain.errors import ProviderProtocolBroken, StreamCut
 from ...domain.events import (
-    FinishReason,
+    AnnotationAdded,
+    OpaqueItemAdded,
     ReasoningDelta,
     ReasoningFinished,
-    ResponseFinished,
     ResponseStarted,
     StreamEvent,
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
-    Usage,
 )
+from ...domain.json_values import JsonObject
 from ...domain.request import Generation
 from ...domain.tools import CustomTool
 from ..transport.answers import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
+from .endings import UsageSoFar, ending
 from .errors import decode_error, decode_error_event
 
-_REASONS = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    # Only tools run by the vendor pause a turn, and we send none.
-    "pause_turn": FinishReason.STOP,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "refusal": FinishReason.CONTENT_FILTER,
-}
+_OPAQUE = "opaque"
+_KNOWN = frozenset({"text", "thinking", "redacted_thinking"})
 NO_CUSTOM_TOOLS: frozenset[str] = frozenset()
 
 _decode_message = msgspec.json.Decoder(wire.WholeMessage).decode
 _decode_start = msgspec.json.Decoder(wire.MessageStart).decode
 _decode_block_start = msgspec.json.Decoder(wire.BlockStart).decode
+_decode_block = msgspec.json.Decoder(wire.ContentBlock).decode
+_decode_value: Callable[[bytes | msgspec.Raw], JsonObject] = msgspec.json.Decoder(
+    dict[str, Any]  # Any: JSON, whose own type names itself, which msgspec cannot follow
+).decode
 _decode_block_delta = msgspec.json.Decoder(wire.BlockDelta).decode
 _decode_block_stop = msgspec.json.Decoder(wire.BlockStop).decode
 _decode_message_delta = msgspec.json.Decoder(wire.MessageDelta).decode
@@ -53,35 +52,41 @@ _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-def messages_language(model: str, content: Generation) -> WireLanguage:
-    """Return how the answer to `content`, asked of `model`, is read."""
+def messages_language(model: str, content: Generation, *, opaque: bool = False) -> WireLanguage:
+    """Return how the answer to `content`, asked of `model`, is read.
+
+    `opaque` tells blocks and citations that only callers of Messages understand.
+    """
     custom = frozenset(tool.name for tool in content.tools if isinstance(tool, CustomTool))
     return WireLanguage(
-        partial(decode_whole, model=model, custom_tools=custom),
-        partial(MessagesStreamDecoder, model, custom),
+        partial(decode_whole, model=model, custom_tools=custom, opaque=opaque),
+        partial(MessagesStreamDecoder, model, custom, opaque=opaque),
         decode_error,
     )
-
-
-def decode_reason(stop_reason: str | None) -> FinishReason:
-    return _REASONS.get(stop_reason or "", FinishReason.OTHER)
 
 
 class MessagesStreamDecoder(StreamDecoder):
     """Turns one stream into events; `model` is the name that was asked, for the proofs."""
 
     __slots__ = (
-        "_blocks", "_calls", "_custom_tools", "_finished",
-        "_model", "_reason", "_started", "_usage",
+        "_blocks", "_calls", "_custom_tools", "_ending", "_finished",
+        "_model", "_opaque", "_started", "_usage",
     )  # fmt: skip
 
-    def __init__(self, model: str, custom_tools: Collection[str] = NO_CUSTOM_TOOLS) -> None:
+    def __init__(
+        self,
+        model: str,
+        custom_tools: Collection[str] = NO_CUSTOM_TOOLS,
+        *,
+        opaque: bool = False,
+    ) -> None:
         self._model = model
+        self._opaque = opaque
         self._custom_tools = custom_tools
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
-        self._reason: str | None = None
-        self._usage = _UsageSoFar()
+        self._ending = wire.FinalDelta()
+        self._usage = UsageSoFar()
         self._started = False
         self._finished = False
 
@@ -124,7 +129,7 @@ class MessagesStreamDecoder(StreamDecoder):
         match name:
             case b"content_block_start":
                 start = _decode_block_start(data)
-                self._begin_block(start.index, start.content_block, events)
+                self._begin_block(start, events)
             case b"content_block_stop":
                 self._end_block(_decode_block_stop(data).index, events)
             case b"message_start":
@@ -134,26 +139,28 @@ class MessagesStreamDecoder(StreamDecoder):
                 events.append(ResponseStarted(message.id, message.model or self._model))
             case b"message_delta":
                 final = _decode_message_delta(data)
-                self._reason = final.delta.stop_reason or self._reason
+                if final.delta.stop_reason is not None:
+                    self._ending = final.delta
                 self._usage.add(final.usage)
             case b"message_stop":
                 for index in tuple(self._blocks):
                     self._end_block(index, events)
                 self._finished = True
-                events.append(ResponseFinished((decode_reason(self._reason),), self._usage.total()))
+                events.extend(ending(self._ending, self._usage.total()))
             case b"error":
                 raise decode_error_event(data)
             case _:
                 pass  # `ping`, and whatever comes to be
 
-    def _begin_block(
-        self, index: int, content: wire.ContentBlock, events: list[StreamEvent]
-    ) -> None:
+    def _begin_block(self, start: wire.BlockStart, events: list[StreamEvent]) -> None:
+        content = _decode_block(start.content_block)
         block: _Block
         match content.type:
             case "text":
                 if content.text:
                     events.append(TextDelta(content.text))
+                if self._opaque:
+                    events.extend(_cited(content))
                 return
             case "tool_use":
                 custom = content.name in self._custom_tools
@@ -173,13 +180,18 @@ class MessagesStreamDecoder(StreamDecoder):
                     events.append(ReasoningDelta(content.thinking))
             case "redacted_thinking":
                 block = _Block("redacted_thinking", 0, content.data)
+            case _ if self._opaque:
+                block = _Block(_OPAQUE, 0)
+                block.value = _decode_value(start.content_block)
             case _:
                 return
-        self._blocks[index] = block
+        self._blocks[start.index] = block
 
     def _delta(self, index: int, delta: wire.Delta, events: list[StreamEvent]) -> None:
         block = self._blocks.get(index)
         if block is None:
+            if self._opaque and delta.citation is not None:
+                events.append(AnnotationAdded(delta.citation))
             return
         match delta.type:
             case "input_json_delta":
@@ -210,6 +222,8 @@ class MessagesStreamDecoder(StreamDecoder):
                 text = decode_custom_input(block.arguments)
                 if text:
                     events.append(ToolCallDelta(block.call, text))
+            case "opaque":
+                events.append(_opaque(block.value, block.arguments))
             case kind:
                 events.append(ReasoningFinished(_proof(self._model, kind, block.proof)))
 
@@ -217,7 +231,7 @@ class MessagesStreamDecoder(StreamDecoder):
 class _Block:
     """An open block; `call` is the call's index among the calls, not the block's."""
 
-    __slots__ = ("arguments", "call", "kind", "proof", "told")
+    __slots__ = ("arguments", "call", "kind", "proof", "told", "value")
 
     def __init__(self, kind: str, call: int, proof: str = "") -> None:
         self.kind = kind
@@ -225,44 +239,23 @@ class _Block:
         self.proof = proof
         self.arguments = ""
         self.told = False
+        self.value: JsonObject = {}
 
 
-class _UsageSoFar:
-    """The latest of each figure: the last event's are cumulative, and not all are repeated."""
+def _cited(block: wire.ContentBlock) -> list[AnnotationAdded]:
+    return [AnnotationAdded(citation) for citation in block.citations or ()]
 
-    __slots__ = ("_known", "cache_read", "cache_write", "input", "output", "thinking")
 
-    def __init__(self) -> None:
-        self.input = self.output = self.cache_read = self.cache_write = self.thinking = 0
-        self._known = False
-
-    def add(self, usage: wire.WireUsage | None) -> None:
-        if usage is None:
-            return
-        self._known = True
-        if usage.input_tokens is not None:
-            self.input = usage.input_tokens
-        if usage.output_tokens is not None:
-            self.output = usage.output_tokens
-        if usage.cache_read_input_tokens is not None:
-            self.cache_read = usage.cache_read_input_tokens
-        if usage.cache_creation_input_tokens is not None:
-            self.cache_write = usage.cache_creation_input_tokens
-        details = usage.output_tokens_details
-        if details is not None and details.thinking_tokens is not None:
-            self.thinking = details.thinking_tokens
-
-    def total(self) -> Usage | None:
-        """Return OpenAI's figures: theirs leave cache reads and writes out of the input."""
-        if not self._known:
-            return None
-        return Usage(
-            self.input + self.cache_read + self.cache_write,
-            self.output,
-            self.cache_read,
-            self.cache_write,
-            self.thinking,
-        )
+def _opaque(value: JsonObject, arguments: str = "") -> OpaqueItemAdded:
+    """Return a block of the vendor's own tools, with the input that came behind it."""
+    if arguments:
+        try:
+            value = value | {"input": _decode_value(arguments.encode())}
+        except msgspec.DecodeError as error:
+            raise ProviderProtocolBroken(
+                "The upstream called a tool of its own without valid JSON.", detail=str(error)
+            ) from error
+    return OpaqueItemAdded(OpaqueItem(str(value.get("type", "")), value, Dialect.MESSAGES))
 
 
 def _proof(model: str, kind: str, value: str) -> Proof | None:
@@ -287,44 +280,60 @@ def _on_one_line(value: msgspec.Raw) -> str:
 
 
 def decode_whole(
-    body: bytes, *, model: str, custom_tools: Collection[str] = NO_CUSTOM_TOOLS
+    body: bytes,
+    *,
+    model: str,
+    custom_tools: Collection[str] = NO_CUSTOM_TOOLS,
+    opaque: bool = False,
 ) -> list[StreamEvent]:
-    """Return the events of a whole answer.
+    """Return the events of a whole answer; `opaque` as in `messages_language`.
 
     Raises:
         ProviderProtocolBroken: it is none.
     """
     try:
         message = _decode_message(body)
+        events: list[StreamEvent] = [ResponseStarted(message.id, message.model or model)]
+        calls = 0
+        for raw in message.content:
+            block = _decode_block(raw)
+            if block.type == "tool_use":
+                events.extend(_whole_call(block, calls, custom_tools))
+                calls += 1
+            elif block.type in _KNOWN:
+                events.extend(_whole_block(block, model))
+                if opaque:
+                    events.extend(_cited(block))
+            elif opaque:
+                events.append(_opaque(_decode_value(raw)))
     except msgspec.DecodeError as error:
         raise ProviderProtocolBroken(
             "The upstream's answer is not a message of the Messages API.", detail=str(error)
         ) from error
-    events: list[StreamEvent] = [ResponseStarted(message.id, message.model or model)]
-    calls = 0
-    for block in message.content:
-        match block.type:
-            case "text":
-                if block.text:
-                    events.append(TextDelta(block.text))
-            case "tool_use":
-                arguments = _on_one_line(block.input)
-                if block.name in custom_tools:
-                    events.append(ToolCallStarted(calls, block.id, block.name, "custom"))
-                    arguments = decode_custom_input(arguments)
-                else:
-                    events.append(ToolCallStarted(calls, block.id, block.name))
-                if arguments:
-                    events.append(ToolCallDelta(calls, arguments))
-                calls += 1
-            case "thinking" | "redacted_thinking" as kind:
-                if block.thinking:
-                    events.append(ReasoningDelta(block.thinking))
-                value = block.signature if kind == "thinking" else block.data
-                events.append(ReasoningFinished(_proof(model, kind, value)))
-            case _:
-                pass
-    usage = _UsageSoFar()
+    usage = UsageSoFar()
     usage.add(message.usage)
-    events.append(ResponseFinished((decode_reason(message.stop_reason),), usage.total()))
+    events.extend(ending(message, usage.total()))
     return events
+
+
+def _whole_call(
+    block: wire.ContentBlock, index: int, custom_tools: Collection[str]
+) -> list[StreamEvent]:
+    arguments = _on_one_line(block.input)
+    kind: ToolKind = "function"
+    if block.name in custom_tools:
+        kind, arguments = "custom", decode_custom_input(arguments)
+    events: list[StreamEvent] = [ToolCallStarted(index, block.id, block.name, kind)]
+    if arguments:
+        events.append(ToolCallDelta(index, arguments))
+    return events
+
+
+def _whole_block(block: wire.ContentBlock, model: str) -> list[StreamEvent]:
+    if block.type == "text":
+        return [TextDelta(block.text)] if block.text else []
+    events: list[StreamEvent] = []
+    if block.thinking:
+        events.append(ReasoningDelta(block.thinking))
+    value = block.signature if block.type == "thinking" else block.data
+    return [*events, ReasoningFinished(_proof(model, block.type, value))]

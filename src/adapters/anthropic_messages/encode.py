@@ -7,25 +7,31 @@ to Claude at all still raises here. Bodies are deterministic: prompt caches comp
 from typing import Literal, assert_never
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from ...domain.capabilities import Capabilities, ImageInput
+from ...domain.dialect import Dialect
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
-from ...domain.refusals import callable_tools, refused_choice
+from ...domain.json_values import JsonObject
+from ...domain.refusals import refused_choice, refused_tool
 from ...domain.request import Generation, JsonText, Sampling, SchemaText
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
-    CallableTool,
+    BuiltinTool,
     CustomTool,
     FunctionTool,
     HostedChoice,
+    HostedTool,
     NamedTool,
     NoTools,
+    ToolDefinition,
+    ToolNamespace,
 )
 from . import wire
+from .blocks import Media, encode_mark
 from .schemas import close_objects, input_schema
 from .thinking import encode_thinking
 from .turns import Turns, encode_turns
@@ -52,6 +58,8 @@ def encode_request(
     capabilities: Capabilities,
     version: str | None = None,
     in_body_model: bool = True,
+    in_body_stream: bool = True,
+    betas: tuple[str, ...] = (),
     default_max_tokens: int = DEFAULT_MAX_TOKENS,
     sampling: bool | None = None,
     service_tiers: bool = True,
@@ -59,8 +67,10 @@ def encode_request(
     """Return the body that asks `model` for `content`.
 
     `version` is the marker that goes into the body (Vertex, Bedrock), None where it is a header;
-    `sampling` says whether the version in force knows temperature and top_p, None: by `version`;
-    `service_tiers` whether there is more than the standard one at this door.
+    `betas` are those that go into the body (Bedrock); `in_body_stream` is False where the address
+    alone says whether to stream; `sampling` says whether the version in force knows temperature and
+    top_p, None: by `version`; `service_tiers` whether there is more than the standard one at this
+    door.
 
     Raises:
         InvalidRequest: the conversation is in an order that Claude does not take.
@@ -70,32 +80,41 @@ def encode_request(
         sampling = version != VERSION_WITHOUT_SAMPLING
     _refuse_unsayable(content, sampling=sampling)
     turns = encode_turns(
-        content.items, model=model, image_urls=capabilities.image_input is ImageInput.URL
+        content.items,
+        model=model,
+        media=Media(capabilities.image_input is ImageInput.URL, capabilities.file_urls),
+        system_turns=capabilities.system_turns,
     )
     max_tokens, thinking, effort = encode_thinking(
         content, capabilities, thought=turns.thought, default_max_tokens=default_max_tokens
     )
     tools = _encode_tools(content, turns)
     drawn = content.sampling
-    return _encode(
-        wire.MessagesRequest(
-            max_tokens,
-            turns.turns,
-            anthropic_version=version or UNSET,
-            model=model if in_body_model else UNSET,
-            system=turns.system or UNSET,
-            tools=tools or UNSET,
-            tool_choice=_encode_choice(content) if tools else UNSET,
-            thinking=thinking,
-            output_config=_encode_output(content, effort),
-            temperature=_or_unset(drawn.temperature),
-            top_p=_or_unset(drawn.top_p),
-            stop_sequences=drawn.stop or UNSET,
-            metadata=wire.Metadata(content.user) if content.user else UNSET,
-            service_tier=_encode_tier(content.service_tier, tiers=service_tiers),
-            stream=True if stream else UNSET,
-        )
+    request = wire.MessagesRequest(
+        max_tokens,
+        turns.turns,
+        anthropic_version=version or UNSET,
+        anthropic_beta=betas or UNSET,
+        model=model if in_body_model else UNSET,
+        system=turns.system or UNSET,
+        tools=tools or UNSET,
+        tool_choice=_encode_choice(content) if tools else UNSET,
+        thinking=thinking,
+        output_config=_encode_output(content, effort),
+        temperature=_or_unset(drawn.temperature),
+        top_p=_or_unset(drawn.top_p),
+        top_k=UNSET if drawn.top_k is None else drawn.top_k,
+        stop_sequences=drawn.stop or UNSET,
+        metadata=wire.Metadata(content.user) if content.user else UNSET,
+        service_tier=_encode_tier(content.service_tier, tiers=service_tiers),
+        stream=True if stream and in_body_stream else UNSET,
+        cache_control=encode_mark(content.cache),
     )
+    if not content.extras:
+        return _encode(request)
+    # What only fits this language went no further than here; see `adjusting.fit_extras`.
+    members = {name: said for name, said in structs.asdict(request).items() if said is not UNSET}
+    return _encode({**content.extras, **members})
 
 
 def _or_unset(value: float | None) -> float | UnsetType:
@@ -133,17 +152,19 @@ def _unsayable_sampling(drawn: Sampling, *, sampling: bool) -> str | None:
         return "temperature"
     if drawn.top_p is not None and not sampling:
         return "top_p"
+    if drawn.top_k is not None and not sampling:
+        return "top_k"
     if any(not sequence.strip() for sequence in drawn.stop):
         return "stop"
     return None
 
 
-def _encode_tools(content: Generation, turns: Turns) -> list[wire.Tool]:
+def _encode_tools(content: Generation, turns: Turns) -> list[wire.Tool | JsonObject]:
     choice = content.tool_choice
     tools = [
         _encode_tool(tool, number)
-        for number, tool in enumerate(callable_tools(content.tools))
-        if not isinstance(choice, AllowedTools) or tool.name in choice.names
+        for number, tool in enumerate(content.tools)
+        if not isinstance(choice, AllowedTools) or called_by(tool) in choice.names
     ]
     if not tools:
         # A conversation with calls in it must define tools, though none may be called any more.
@@ -153,17 +174,31 @@ def _encode_tools(content: Generation, turns: Turns) -> list[wire.Tool]:
     return tools
 
 
-def _encode_tool(tool: CallableTool, number: int) -> wire.Tool:
+def called_by(tool: ToolDefinition) -> str:
+    """Return what a choice names `tool` by: hosted ones their type."""
+    return tool.type if isinstance(tool, HostedTool) else tool.name
+
+
+def _encode_tool(tool: ToolDefinition, number: int) -> wire.Tool | JsonObject:
     match tool:
         case FunctionTool():
             strict = tool.strict is True
             param = f"tools[{number}].function.parameters"
-            return wire.Tool(
+            said = wire.Tool(
                 tool.name,
                 input_schema(tool.parameters, strict=strict, param=param),
                 tool.description or UNSET,
                 True if strict else UNSET,
+                encode_mark(tool.cache),
             )
+            if not tool.extras:
+                return said
+            members: JsonObject = msgspec.to_builtins(said)
+            return tool.extras | members
+        case HostedTool(dialect=Dialect.MESSAGES) | BuiltinTool(dialect=Dialect.MESSAGES):
+            return tool.value
+        case HostedTool() | BuiltinTool() | ToolNamespace():
+            raise refused_tool(tool, number)
         case CustomTool():
             described = tool.description or ""
             if tool.grammar is not None:
@@ -199,7 +234,7 @@ def _encode_choice(content: Generation) -> wire.ToolChoice | UnsetType:
         case NamedTool(name):
             return wire.ToolChoice("tool", name, alone)
         case AllowedTools(names, required):
-            if not any(tool.name in names for tool in callable_tools(content.tools)):
+            if not any(called_by(tool) in names for tool in content.tools):
                 return wire.ToolChoice("none")
             kind: Literal["any", "auto"] = "any" if required else "auto"
             return wire.ToolChoice(kind, disable_parallel_tool_use=alone)

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, assert_never
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from ...domain.conversation import (
     Compaction,
     Item,
     Message,
     OpaqueItem,
+    OpaquePart,
     Part,
     Reasoning,
     Refusal,
@@ -25,10 +26,19 @@ from ...domain.conversation import (
     ToolCall,
     ToolResult,
 )
+from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest, UnsupportedFeature
 from ...domain.refusals import refused_item
 from . import wire
-from .blocks import encode_call, encode_call_id, encode_part, encode_proof
+from .blocks import (
+    Media,
+    encode_call,
+    encode_call_id,
+    encode_mark,
+    encode_part,
+    encode_proof,
+    encode_text,
+)
 
 _PARAM = "messages"
 _SYSTEM_ROLES = (Role.SYSTEM, Role.DEVELOPER)
@@ -42,14 +52,18 @@ class Turns:
     A tool turn is open when its last word is a tool's; a turn that is not open counts as thought.
     """
 
-    system: str
+    system: str | list[wire.TextBlock]
     turns: list[wire.Turn]
     called: tuple[str, ...]
     thought: bool
 
 
-def encode_turns(items: Sequence[Item], *, model: str, image_urls: bool) -> Turns:
-    """Return `items` as a system text and turns; `image_urls` says whether images may stay URLs.
+def encode_turns(
+    items: Sequence[Item], *, model: str, media: Media, system_turns: bool = False
+) -> Turns:
+    """Return `items` as a system text and turns.
+
+    `system_turns` says whether the model takes system messages behind a user's turn.
 
     Raises:
         InvalidRequest: the items are in an order that Claude does not take.
@@ -63,11 +77,19 @@ def encode_turns(items: Sequence[Item], *, model: str, image_urls: bool) -> Turn
         head += 1
     if head == len(items) and head:
         head -= 1  # Claude wants a turn to answer: the last instruction becomes one.
-    system = [text for item in items[:head] if isinstance(item, Message) for text in _texts(item)]
-    building = _Building(model, image_urls)
+    building = _Building(model, media, system_turns)
     for item in items[head:]:
         building.add(item)
-    return building.finish("\n\n".join(system))
+    return building.finish(_encode_system(items[:head]))
+
+
+def _encode_system(head: Iterable[Item]) -> str | list[wire.TextBlock]:
+    """Return what stands before all turns: blocks where marks or the caller's own ends matter."""
+    said = [_text_blocks(item) for item in head if isinstance(item, Message)]
+    blocks = [block for one in said for block in one]
+    if any(len(one) > 1 for one in said) or any(not _is_plain(block) for block in blocks):
+        return blocks
+    return "\n\n".join(block.text for block in blocks)
 
 
 @dataclass(slots=True)
@@ -80,7 +102,8 @@ class _OpenTurn:
 @dataclass(slots=True)
 class _Building:
     model: str
-    image_urls: bool
+    media: Media
+    system_turns: bool
     turns: list[_OpenTurn] = field(default_factory=list[_OpenTurn])
     unanswered: dict[str, None] = field(default_factory=dict[str, None])
     called: dict[str, None] = field(default_factory=dict[str, None])
@@ -88,16 +111,11 @@ class _Building:
     def add(self, item: Item) -> None:
         match item:
             case Message(role=Role.ASSISTANT):
-                self._assistant(wire.TextBlock(text) for text in _texts(item))
+                self._assistant(self._spoken(item))
             case Message(role=Role.USER):
-                self._user(
-                    encode_part(part, image_urls=self.image_urls)
-                    for part in item.parts
-                    if not _is_blank(part)
-                )
+                self._user(self._parts(item))
             case Message():
-                # Only the newest models take later system messages, and not everywhere.
-                self._user(wire.TextBlock(f"<system>\n{text}\n</system>") for text in _texts(item))
+                self._system(_text_blocks(item))
             case Reasoning():
                 block = encode_proof(item, self.model)
                 if block is not None:
@@ -112,12 +130,14 @@ class _Building:
                 self.called[item.name] = None
             case ToolResult():
                 self._result(item)
+            case OpaqueItem(dialect=Dialect.MESSAGES):
+                self._assistant((item.value,))
             case Compaction() | OpaqueItem():
                 raise refused_item(item)
             case _:
                 assert_never(item)
 
-    def finish(self, system: str) -> Turns:
+    def finish(self, system: str | list[wire.TextBlock]) -> Turns:
         self._demand_answers()
         turns = self.turns
         for turn in turns:
@@ -151,6 +171,20 @@ class _Building:
         turns[-1].blocks.extend(blocks)
         return turns[-1]
 
+    def _system(self, blocks: Sequence[wire.TextBlock]) -> None:
+        """Only the newest models take later system messages, and those behind a user's turn."""
+        turns = self.turns
+        after_user = bool(turns) and turns[-1].role != "assistant" and not self.unanswered
+        if self.system_turns and after_user:
+            if turns[-1].role != "system":
+                turns.append(_OpenTurn("system"))
+            turns[-1].blocks.extend(blocks)
+        else:
+            self._user(
+                structs.replace(block, text=f"<system>\n{block.text}\n</system>")
+                for block in blocks
+            )
+
     def _result(self, item: ToolResult) -> None:
         if item.call_id not in self.unanswered:
             raise InvalidRequest(
@@ -163,23 +197,22 @@ class _Building:
         turn.results += 1
 
     def _result_block(self, item: ToolResult) -> wire.ToolResultBlock:
-        blocks = [
-            encode_part(part, image_urls=self.image_urls)
-            for part in item.parts
-            if not _is_blank(part)
-        ]
+        blocks = self._parts(item)
         return wire.ToolResultBlock(
             encode_call_id(item.call_id),
             _compact(blocks) if blocks else UNSET,
             True if item.is_error else UNSET,
+            encode_mark(item.cache),
         )
 
     def _parts(self, item: Message | ToolResult) -> list[wire.ResultBlock]:
-        return [
-            encode_part(part, image_urls=self.image_urls)
-            for part in item.parts
-            if not _is_blank(part)
-        ]
+        return [encode_part(part, self.media) for part in item.parts if not _is_blank(part)]
+
+    def _spoken(self, item: Message) -> list[wire.ResultBlock]:
+        for part in item.parts:
+            if not isinstance(part, Text | Refusal | OpaquePart):
+                raise _only_text(item)
+        return self._parts(item)
 
     def _demand_answers(self) -> None:
         for call_id in self.unanswered:
@@ -189,16 +222,26 @@ class _Building:
             )
 
 
-def _texts(message: Message) -> list[str]:
-    texts: list[str] = []
+def _text_blocks(message: Message) -> list[wire.TextBlock]:
+    blocks: list[wire.TextBlock] = []
     for part in message.parts:
         if not isinstance(part, Text | Refusal):
-            raise UnsupportedFeature(
-                f"The model takes only text in {message.role} messages.", param=_PARAM
-            )
+            raise _only_text(message)
         if not _is_blank(part):
-            texts.append(part.text)
-    return texts
+            blocks.append(
+                encode_text(part) if isinstance(part, Text) else wire.TextBlock(part.text)
+            )
+    return blocks
+
+
+def _only_text(message: Message) -> UnsupportedFeature:
+    return UnsupportedFeature(
+        f"The model takes only text in {message.role} messages.", param=_PARAM
+    )
+
+
+def _is_plain(block: wire.TextBlock) -> bool:
+    return block.cache_control is UNSET and block.citations is UNSET
 
 
 def _is_blank(part: Part) -> bool:
@@ -215,7 +258,8 @@ def _strip_end(blocks: list[wire.Block]) -> None:
     while blocks and isinstance(last := blocks[-1], wire.TextBlock):
         text = last.text.rstrip()
         if text:
-            blocks[-1] = wire.TextBlock(text)
+            if text != last.text:
+                blocks[-1] = structs.replace(last, text=text)
             return
         blocks.pop()
 
@@ -233,6 +277,7 @@ def _merged(turns: Iterable[_OpenTurn]) -> list[_OpenTurn]:
 
 def _has_thought(turns: Sequence[_OpenTurn]) -> bool:
     """Whether the assistant's first turn since the user last spoke begins with thinking."""
+    turns = [turn for turn in turns if turn.role != "system"]
     if not turns[-1].results:
         return True
     first = turns[-1]
@@ -249,6 +294,6 @@ B = TypeVar("B", wire.Block, wire.ResultBlock)
 
 def _compact(blocks: Sequence[B]) -> str | list[B]:
     """A lone text is sent as a plain string: shorter, and quicker to encode."""
-    if len(blocks) == 1 and isinstance(only := blocks[0], wire.TextBlock):
+    if len(blocks) == 1 and isinstance(only := blocks[0], wire.TextBlock) and _is_plain(only):
         return only.text
     return list(blocks)

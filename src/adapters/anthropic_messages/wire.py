@@ -5,7 +5,7 @@ What is read is flat on purpose: one struct with the fields of every block or de
 unknown kinds of tomorrow pass as blocks without content, and is the quickest to decode.
 """
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
@@ -14,8 +14,18 @@ from ...domain.json_values import JsonObject
 # What we write.
 
 
+class CacheControl(Struct, frozen=True, tag_field="type", tag="ephemeral"):
+    ttl: str | UnsetType = UNSET
+
+
+class Citations(Struct, frozen=True):
+    enabled: Literal[True] = True
+
+
 class TextBlock(Struct, frozen=True, tag_field="type", tag="text"):
     text: str
+    citations: list[JsonObject] | UnsetType = UNSET
+    cache_control: CacheControl | UnsetType = UNSET
 
 
 class Base64Source(Struct, frozen=True, tag_field="type", tag="base64"):
@@ -32,28 +42,39 @@ class TextSource(Struct, frozen=True, tag_field="type", tag="text"):
     data: str
 
 
+class FileSource(Struct, frozen=True, tag_field="type", tag="file"):
+    file_id: str
+
+
 class ImageBlock(Struct, frozen=True, tag_field="type", tag="image"):
-    source: Base64Source | UrlSource
+    source: Base64Source | UrlSource | FileSource
+    cache_control: CacheControl | UnsetType = UNSET
 
 
 class DocumentBlock(Struct, frozen=True, tag_field="type", tag="document"):
-    source: Base64Source | TextSource
+    source: Base64Source | TextSource | UrlSource | FileSource
     title: str | UnsetType = UNSET
+    context: str | UnsetType = UNSET
+    citations: Citations | UnsetType = UNSET
+    cache_control: CacheControl | UnsetType = UNSET
 
 
 class ToolUseBlock(Struct, frozen=True, tag_field="type", tag="tool_use"):
     id: str
     name: str
     input: Raw
+    cache_control: CacheControl | UnsetType = UNSET
 
 
-ResultBlock: TypeAlias = TextBlock | ImageBlock | DocumentBlock
+# A block that we do not know stays the object it came as.
+ResultBlock: TypeAlias = TextBlock | ImageBlock | DocumentBlock | JsonObject
 
 
 class ToolResultBlock(Struct, frozen=True, tag_field="type", tag="tool_result"):
     tool_use_id: str
     content: str | list[ResultBlock] | UnsetType = UNSET
     is_error: bool | UnsetType = UNSET
+    cache_control: CacheControl | UnsetType = UNSET
 
 
 class ThinkingBlock(Struct, frozen=True, tag_field="type", tag="thinking"):
@@ -73,8 +94,9 @@ Block: TypeAlias = (
     | ToolResultBlock
     | ThinkingBlock
     | RedactedThinkingBlock
+    | JsonObject
 )
-TurnRole: TypeAlias = Literal["user", "assistant"]
+TurnRole: TypeAlias = Literal["user", "assistant", "system"]
 
 
 class Turn(Struct, frozen=True):
@@ -87,6 +109,7 @@ class Tool(Struct, frozen=True):
     input_schema: JsonObject
     description: str | UnsetType = UNSET
     strict: bool | UnsetType = UNSET
+    cache_control: CacheControl | UnsetType = UNSET
 
 
 class ToolChoice(Struct, frozen=True):
@@ -96,9 +119,9 @@ class ToolChoice(Struct, frozen=True):
 
 
 class ThinkingConfig(Struct, frozen=True):
-    type: Literal["enabled", "adaptive", "disabled"]
+    type: Literal["enabled", "adaptive", "between_tools", "disabled"]
     budget_tokens: int | UnsetType = UNSET
-    display: Literal["summarized"] | UnsetType = UNSET
+    display: Literal["summarized", "omitted"] | UnsetType = UNSET
 
 
 class Format(Struct, frozen=True, tag_field="type", tag="json_schema"):
@@ -118,18 +141,21 @@ class MessagesRequest(Struct, frozen=True):
     max_tokens: int
     messages: list[Turn]
     anthropic_version: str | UnsetType = UNSET
+    anthropic_beta: tuple[str, ...] | UnsetType = UNSET
     model: str | UnsetType = UNSET
-    system: str | UnsetType = UNSET
-    tools: list[Tool] | UnsetType = UNSET
+    system: str | list[TextBlock] | UnsetType = UNSET
+    tools: list[Tool | JsonObject] | UnsetType = UNSET
     tool_choice: ToolChoice | UnsetType = UNSET
     thinking: ThinkingConfig | UnsetType = UNSET
     output_config: OutputConfig | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = UNSET
+    top_k: int | UnsetType = UNSET
     stop_sequences: tuple[str, ...] | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     service_tier: Literal["auto", "standard_only"] | UnsetType = UNSET
     stream: Literal[True] | UnsetType = UNSET
+    cache_control: CacheControl | UnsetType = UNSET
 
 
 # What we read.
@@ -158,13 +184,35 @@ class ContentBlock(Struct, frozen=True):
     id: str = ""
     name: str = ""
     input: Raw = Raw(b"{}")
+    citations: list[dict[str, Any]] | None = None  # Any: passed on as it came
+
+
+class StopDetails(Struct, frozen=True):
+    """Why the model would not answer; `explanation` is for people."""
+
+    explanation: str | None = None
 
 
 class WholeMessage(Struct, frozen=True):
-    content: list[ContentBlock]
+    """`content` keeps its blocks unread, for those that pass as they came."""
+
+    content: list[Raw]
     id: str = ""
     model: str = ""
     stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
+    usage: WireUsage | None = None
+
+
+class PassingMessage(Struct, frozen=True):
+    """What is read of a message that passes."""
+
+    content: Raw
+    id: str = ""
+    model: str = ""
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
     usage: WireUsage | None = None
 
 
@@ -180,7 +228,7 @@ class MessageStart(Struct, frozen=True):
 
 class BlockStart(Struct, frozen=True):
     index: int
-    content_block: ContentBlock
+    content_block: Raw
 
 
 class Delta(Struct, frozen=True):
@@ -189,6 +237,7 @@ class Delta(Struct, frozen=True):
     partial_json: str = ""
     thinking: str = ""
     signature: str = ""
+    citation: dict[str, Any] | None = None  # Any: as above
 
 
 class BlockDelta(Struct, frozen=True):
@@ -202,6 +251,8 @@ class BlockStop(Struct, frozen=True):
 
 class FinalDelta(Struct, frozen=True):
     stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
 
 
 class MessageDelta(Struct, frozen=True):

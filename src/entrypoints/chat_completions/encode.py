@@ -56,6 +56,7 @@ _REASONS: Mapping[FinishReason, str] = {
     FinishReason.LENGTH: "length",
     FinishReason.TOOL_CALLS: "tool_calls",
     FinishReason.CONTENT_FILTER: "content_filter",
+    FinishReason.PAUSED: "stop",
     FinishReason.OTHER: "stop",
 }
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from modelmux.adapters.anthropic_messages.decode import (
     MessagesStreamDecoder,
-    decode_reason,
     decode_whole,
 )
 from modelmux.adapters.transport.sse import SseFrame
+from modelmux.adapters.anthropic_messages.endings import decode_reason
 from modelmux.domain.conversation import Message, Proof, Reasoning, Role, Text, ToolCall, Vendor
 from modelmux.domain.errors import ProviderProtocolBroken, StreamCut, UpstreamOverloaded
 from modelmux.domain.events import (
@@ -162,7 +162,7 @@ def test_nothing_counts_after_the_end() -> None:
     ("word", "reason"),
     [
         ("end_turn", FinishReason.STOP),
-        ("pause_turn", FinishReason.STOP),
+        ("pause_turn", FinishReason.PAUSED),
         ("stop_sequence", FinishReason.STOP),
         ("max_tokens", FinishReason.LENGTH),
         ("model_context_window_exceeded", FinishReason.LENGTH),

@@ -8,7 +8,7 @@ import pytest
 
 from modelmux.adapters.anthropic_messages.blocks import encode_call_id
 from modelmux.adapters.anthropic_messages.capabilities import (
-    BASE,
+    DIRECT_BASE,
     NO_SAMPLING,
     RULES,
     VERTEX_BASE,
@@ -45,7 +45,7 @@ HELLO = Generation((user("Hello"),))
 
 
 def encode(content: Generation, model: str = BUDGET_MODEL, version: str | None = None) -> Any:
-    record = resolve(BASE, RULES, model)
+    record = resolve(DIRECT_BASE, RULES, model)
     return json.loads(
         encode_request(content, model=model, stream=False, capabilities=record, version=version)
     )
@@ -93,7 +93,6 @@ def test_the_newest_version_marker_knows_no_sampling(sampling: Sampling) -> None
     "part",
     [
         Audio("UklGRg==", "wav"),
-        FileReference("file-1"),
         ImageData("image/bmp", "Qk0="),
         ImageUrl("gs://bucket/a.png"),
         FileData("application/zip", "UEs="),
@@ -208,7 +207,8 @@ def test_a_budget_stays_below_the_limit_it_counts_into(
 def test_thinking_is_shown_only_where_it_is_wanted() -> None:
     quiet = replace(HELLO, effort=Effort.LOW, reasoning_text=False)
     assert "thinking" not in encode(quiet, "claude-sonnet-5-5")
-    assert encode(quiet, "claude-opus-4-8")["thinking"] == {"type": "adaptive"}
+    omitted = {"type": "adaptive", "display": "omitted"}
+    assert encode(quiet, "claude-opus-4-8")["thinking"] == omitted
 
 
 def test_a_map_in_a_schema_is_refused_and_an_open_object_closed() -> None:
