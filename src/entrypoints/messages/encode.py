@@ -48,6 +48,7 @@ _REASONS: Mapping[FinishReason, str] = {
     FinishReason.LENGTH: "max_tokens",
     FinishReason.TOOL_CALLS: "tool_use",
     FinishReason.CONTENT_FILTER: "refusal",
+    FinishReason.PAUSED: "pause_turn",
     FinishReason.OTHER: "end_turn",
 }
 _ENDED: Final = (FinishReason.STOP, FinishReason.OTHER)
@@ -193,6 +194,8 @@ def encode_stop(
         return Stop("refusal", None, StopDetails(explanation=refusal or None))
     if reason is FinishReason.STOP and matched_stop is not None:
         return Stop("stop_sequence", matched_stop)
+    if reason is FinishReason.TOOL_CALLS and not called:
+        return Stop("end_turn")
     return Stop(_REASONS[reason])
 
 

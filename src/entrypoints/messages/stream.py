@@ -81,7 +81,8 @@ class MessageStream(StreamEncoder):
         self._frames = Frames()
         self._open: OpenBlock | None = None
         self._waiting: deque[OpenBlock] = deque()
-        # Where words go: the last block, until something ends it. `_head` if it is told already.
+        # Where words go: the last block, until something ends it. `_head` is there while
+        # that is a text that is told already, and no refusal.
         self._tail: OpenText | OpenThinking | None = None
         self._head: bytes | None = None
         self._refusing = False
@@ -159,7 +160,8 @@ class MessageStream(StreamEncoder):
             case _:
                 assert_never(event)
         tail = self._tail
-        self._head = tail.head if tail is not None and tail is self._open else None
+        live = tail is self._open and not self._refusing
+        self._head = tail.head if tail is not None and live else None
 
     def _in_text(self, *, refusing: bool) -> OpenText:
         tail = self._tail
@@ -180,6 +182,7 @@ class MessageStream(StreamEncoder):
             tail = OpenThinking(self._sealer, self._tenant)
             self._begin(tail)
             self._tail = tail
+            self._refusing = False
         return tail
 
     def _cite(self, annotation: JsonObject) -> None:
