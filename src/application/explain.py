@@ -5,9 +5,7 @@ of upstreams alone are dry, and raise the call in place of making it.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Final, TypeAlias
 
 from ..domain.adjustments import Adjustment
@@ -155,24 +153,8 @@ async def _outcome(plan: Plan, target: Target, request: GenerationRequest) -> Ou
         return _would_send(dry, journal)
     except ModelmuxError as error:
         return WouldRefuse(error)
-    except ExceptionGroup as group:
-        # Calls that would have gone out side by side, for the parts of a batch.
-        calls = list(islice(_leaves(group), 2))
-        if isinstance(calls[0], NotSent):
-            return replace(_would_send(calls[0], journal), more=True)
-        if isinstance(calls[0], ModelmuxError):
-            return WouldRefuse(calls[0])
-        raise
     await answer.aclose()
     return AnswersItself(tuple(journal.adjustments))
-
-
-def _leaves(group: ExceptionGroup[Exception]) -> Sequence[Exception]:
-    return [
-        leaf
-        for one in group.exceptions
-        for leaf in (_leaves(one) if isinstance(one, ExceptionGroup) else (one,))
-    ]
 
 
 def _would_send(dry: NotSent, journal: Journal) -> WouldSend:
@@ -183,6 +165,7 @@ def _would_send(dry: NotSent, journal: Journal) -> WouldSend:
         journal.relayed,
         tuple(journal.adjustments),
         tuple(journal.told),
+        more=journal.attempts > 1,  # what is split goes out side by side
     )
 
 

@@ -1,4 +1,4 @@
-"""What an adapter would have sent, where upstreams are never called."""
+"""What would have been sent, where upstreams are never called: see `explain.py`."""
 
 from dataclasses import dataclass, field
 

@@ -35,6 +35,7 @@ VERBS: Mapping[str, Verb] = {
     "troubleshoot": Verb("troubleshoot", "Explain a trouble and its cure."),
     "models": Verb("models", "List the models, or try them.", group=True),
     "ask": Verb("ask", "Ask a model one question."),
+    "explain": Verb("explain", "Show what would go upstream for a request; send nothing."),
     "keys": Verb("keys", "Make, list and revoke the keys of callers.", group=True),
     "state": Verb("state", "Export, erase or sweep what is kept of turns.", group=True),
     "schema": Verb("schema", "Print the JSON schema of the configuration."),
