@@ -156,7 +156,7 @@ class MessagesStreamLaws:
             return {}
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             assert self._broken_inputs, f"an input is a JSON object: {text!r}"
