@@ -8,7 +8,7 @@ last turn has no white space at its end.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, assert_never
+from typing import TypeGuard, TypeVar, assert_never
 
 from msgspec import UNSET, structs
 
@@ -28,6 +28,7 @@ from ...domain.conversation import (
 )
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest, UnsupportedFeature
+from ...domain.json_values import JsonObject
 from ...domain.refusals import refused_item
 from . import wire
 from .blocks import (
@@ -52,7 +53,7 @@ class Turns:
     A tool turn is open when its last word is a tool's; a turn that is not open counts as thought.
     """
 
-    system: str | list[wire.TextBlock]
+    system: wire.System
     turns: list[wire.Turn]
     called: tuple[str, ...]
     thought: bool
@@ -83,13 +84,14 @@ def encode_turns(
     return building.finish(_encode_system(items[:head]))
 
 
-def _encode_system(head: Iterable[Item]) -> str | list[wire.TextBlock]:
+def _encode_system(head: Iterable[Item]) -> wire.System:
     """Return what stands before all turns: blocks where marks or the caller's own ends matter."""
     said = [_text_blocks(item) for item in head if isinstance(item, Message)]
     blocks = [block for one in said for block in one]
-    if any(len(one) > 1 for one in said) or any(not _is_plain(block) for block in blocks):
+    texts = [block.text for block in blocks if _is_plain(block)]
+    if len(texts) < len(blocks) or any(len(one) > 1 for one in said):
         return blocks
-    return "\n\n".join(block.text for block in blocks)
+    return "\n\n".join(texts)
 
 
 @dataclass(slots=True)
@@ -137,7 +139,7 @@ class _Building:
             case _:
                 assert_never(item)
 
-    def finish(self, system: str | list[wire.TextBlock]) -> Turns:
+    def finish(self, system: wire.System) -> Turns:
         self._demand_answers()
         turns = self.turns
         for turn in turns:
@@ -171,7 +173,7 @@ class _Building:
         turns[-1].blocks.extend(blocks)
         return turns[-1]
 
-    def _system(self, blocks: Sequence[wire.TextBlock]) -> None:
+    def _system(self, blocks: Sequence[wire.TextBlock | JsonObject]) -> None:
         """Only the newest models take later system messages, and those behind a user's turn."""
         turns = self.turns
         after_user = bool(turns) and turns[-1].role != "assistant" and not self.unanswered
@@ -182,6 +184,8 @@ class _Building:
         else:
             self._user(
                 structs.replace(block, text=f"<system>\n{block.text}\n</system>")
+                if isinstance(block, wire.TextBlock)
+                else block
                 for block in blocks
             )
 
@@ -222,12 +226,14 @@ class _Building:
             )
 
 
-def _text_blocks(message: Message) -> list[wire.TextBlock]:
-    blocks: list[wire.TextBlock] = []
+def _text_blocks(message: Message) -> list[wire.TextBlock | JsonObject]:
+    blocks: list[wire.TextBlock | JsonObject] = []
     for part in message.parts:
-        if not isinstance(part, Text | Refusal):
+        if isinstance(part, OpaquePart) and part.dialect is Dialect.MESSAGES:
+            blocks.append(part.value)
+        elif not isinstance(part, Text | Refusal):
             raise _only_text(message)
-        if not _is_blank(part):
+        elif not _is_blank(part):
             blocks.append(
                 encode_text(part) if isinstance(part, Text) else wire.TextBlock(part.text)
             )
@@ -240,8 +246,12 @@ def _only_text(message: Message) -> UnsupportedFeature:
     )
 
 
-def _is_plain(block: wire.TextBlock) -> bool:
-    return block.cache_control is UNSET and block.citations is UNSET
+def _is_plain(block: wire.Block) -> TypeGuard[wire.TextBlock]:
+    return (
+        isinstance(block, wire.TextBlock)
+        and block.cache_control is UNSET
+        and block.citations is UNSET
+    )
 
 
 def _is_blank(part: Part) -> bool:
@@ -294,6 +304,6 @@ B = TypeVar("B", wire.Block, wire.ResultBlock)
 
 def _compact(blocks: Sequence[B]) -> str | list[B]:
     """A lone text is sent as a plain string: shorter, and quicker to encode."""
-    if len(blocks) == 1 and isinstance(only := blocks[0], wire.TextBlock) and _is_plain(only):
+    if len(blocks) == 1 and _is_plain(only := blocks[0]):
         return only.text
     return list(blocks)

@@ -96,6 +96,7 @@ Block: TypeAlias = (
     | RedactedThinkingBlock
     | JsonObject
 )
+System: TypeAlias = str | list[TextBlock | JsonObject]
 TurnRole: TypeAlias = Literal["user", "assistant", "system"]
 
 
@@ -143,7 +144,7 @@ class MessagesRequest(Struct, frozen=True):
     anthropic_version: str | UnsetType = UNSET
     anthropic_beta: tuple[str, ...] | UnsetType = UNSET
     model: str | UnsetType = UNSET
-    system: str | list[TextBlock] | UnsetType = UNSET
+    system: System | UnsetType = UNSET
     tools: list[Tool | JsonObject] | UnsetType = UNSET
     tool_choice: ToolChoice | UnsetType = UNSET
     thinking: ThinkingConfig | UnsetType = UNSET

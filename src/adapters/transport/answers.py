@@ -87,7 +87,12 @@ class FramedLanguage:
 
 
 class Relay(Protocol):
-    """Passes a body on in the caller's own dialect, reading usage and finish in passing."""
+    """Passes a body on in the caller's own dialect, reading usage and finish in passing.
+
+    `translated` says after the fact that the answer had to be decoded all the same.
+    """
+
+    translated: bool = False
 
     @abstractmethod
     def feed(self, data: bytes) -> list[StreamEvent]:

@@ -1,7 +1,8 @@
 """What each publisher's models are asked in; the languages themselves are next door."""
 
 from abc import abstractmethod
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -12,12 +13,12 @@ from ...domain.dialect import Dialect
 from ...domain.errors import ProviderError, UnsupportedFeature
 from ...domain.request import GenerationRequest
 from ..anthropic_messages import capabilities as claude
-from ..anthropic_messages.decode import messages_language
+from ..anthropic_messages import saying
 from ..anthropic_messages.encode import VERSION_WITHOUT_SAMPLING
-from ..anthropic_messages.encode import encode_request as encode_messages
 from ..anthropic_messages.errors import decode_error as decode_messages_error
 from ..gemini import capabilities as gemini
 from ..gemini.decode import gemini_language
+from ..gemini.embed import EmbeddingDecoder, EmbeddingVerb, encode_embedding, vertex_verb
 from ..gemini.encode import encode_request as encode_gemini
 from ..gemini.errors import decode_error as decode_gemini_error
 from ..openai_chat import capabilities as openai
@@ -25,13 +26,14 @@ from ..openai_errors.decode import decode_error as decode_openai_error
 from ..openai_responses.decode import Reading, responses_language
 from ..openai_responses.encode import encode_request as encode_responses
 from ..openai_responses.relay import ResponsesRelay
-from ..transport.answers import ErrorReply, WireLanguage
+from ..transport.answers import ErrorReply, Relay, WireLanguage
 from .endpoints import Publisher
 
 Headers = tuple[tuple[str, str], ...]
-Hearing: TypeAlias = WireLanguage | ResponsesRelay
-# What the counters take of a request for an answer.
-_COUNTED_BY_CLAUDE = frozenset({"messages", "system", "tools", "tool_choice", "thinking"})
+Hearing: TypeAlias = WireLanguage | Relay | EmbeddingDecoder
+# What this door calls the version 2023-06-01.
+_OLDER_MARKER = "vertex-2023-10-16"
+# What the counter takes of a request for an answer.
 _COUNTED_BY_GEMINI = frozenset({"contents", "systemInstruction", "tools", "generationConfig"})
 
 
@@ -53,6 +55,15 @@ def _picked(body: bytes, names: frozenset[str]) -> dict[str, msgspec.Raw]:
     return {name: value for name, value in _members(body).items() if name in names}
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """`headers` are those of this request alone."""
+
+    body: bytes
+    hearing: Hearing
+    headers: Headers = ()
+
+
 class Language(Protocol):
     """How one publisher's models are spoken to. `name` is the model's, without its publisher."""
 
@@ -60,8 +71,8 @@ class Language(Protocol):
     counts: bool = True
 
     @abstractmethod
-    def say(self, name: str, request: GenerationRequest) -> tuple[bytes, Hearing]:
-        """Return the body that asks for what `request` wants, and how its answer is read.
+    def say(self, name: str, request: GenerationRequest) -> Said:
+        """Return what asks for what `request` wants, and how its answer is read.
 
         Raises:
             InvalidRequest, UnsupportedFeature: it cannot be said.
@@ -100,26 +111,25 @@ class Language(Protocol):
 class Claude(Language):
     """Claude, whose version marker stands in the body and whose model only in the address."""
 
-    def __init__(self, version: str, betas: tuple[str, ...]) -> None:
-        self._version = version
+    headers = (("content-type", "application/json"),)
+
+    def __init__(self, version: str, betas: tuple[str, ...], max_event_bytes: int) -> None:
         self._rules = claude.VERTEX_RULES + (
             (claude.NO_SAMPLING,) if version == VERSION_WITHOUT_SAMPLING else ()
         )
-        beta = (("anthropic-beta", ",".join(betas)),) if betas else ()
-        self.headers = (("content-type", "application/json"), *beta)
-
-    def say(self, name: str, request: GenerationRequest) -> tuple[bytes, WireLanguage]:
-        content = request.content.get()
-        body = encode_messages(
-            content,
-            model=name,
-            stream=request.stream,
-            capabilities=request.capabilities,
-            version=self._version,
-            in_body_model=False,
-            service_tiers=False,
+        self._door = saying.Door(
+            version,
+            betas,
+            older=_OLDER_MARKER,
+            in_body=True,
+            names_model=False,
+            tiers=False,
+            max_event_bytes=max_event_bytes,
         )
-        return body, messages_language(name, content)
+
+    def say(self, name: str, request: GenerationRequest) -> Said:
+        said = saying.say(request, self._door, model=name)
+        return Said(said.body, said.hearing, said.headers)
 
     def capabilities(self, name: str) -> Capabilities:
         return resolve(claude.VERTEX_BASE, self._rules, name)
@@ -128,8 +138,8 @@ class Claude(Language):
         return _encode({"model": name, "messages": [{"role": "user", "content": "Hello"}]})
 
     def count(self, name: str, request: GenerationRequest) -> bytes:
-        body, _ = self.say(name, request)
-        return _encode({"model": name, **_picked(body, _COUNTED_BY_CLAUDE)})
+        counted = saying.counted(self.say(name, request).body)
+        return _encode({"model": name, **counted})
 
     def decode_count(self, body: bytes) -> int:
         return _CLAUDE_COUNT.decode(body).input_tokens
@@ -141,19 +151,26 @@ class Claude(Language):
 class Gemini(Language):
     headers = (("content-type", "application/json"),)
 
-    def say(self, name: str, request: GenerationRequest) -> tuple[bytes, WireLanguage]:
+    def __init__(self, embedding_verbs: Mapping[str, EmbeddingVerb]) -> None:
+        self._embedding_verbs = embedding_verbs
+
+    def say(self, name: str, request: GenerationRequest) -> Said:
+        if request.embedding is not None:
+            ask, verb = request.embedding.get(), vertex_verb(name, self._embedding_verbs)
+            body = encode_embedding(ask, model=name, verb=verb, capabilities=request.capabilities)
+            return Said(body, EmbeddingDecoder(ask, name, verb))
         content = request.content.get()
         body = encode_gemini(content, model=name, capabilities=request.capabilities)
-        return body, gemini_language(name, content)
+        return Said(body, gemini_language(name, content))
 
     def capabilities(self, name: str) -> Capabilities:
-        return resolve(gemini.BASE, gemini.RULES, name)
+        return resolve(gemini.VERTEX_BASE, gemini.VERTEX_RULES, name)
 
     def greeting(self, name: str) -> bytes:  # noqa: ARG002 - only Claude names it in the body
         return b'{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}'
 
     def count(self, name: str, request: GenerationRequest) -> bytes:
-        body, _ = self.say(name, request)
+        body = self.say(name, request).body
         return _encode(_picked(body, _COUNTED_BY_GEMINI))
 
     def decode_count(self, body: bytes) -> int:
@@ -172,7 +189,7 @@ class OpenAi(Language):
     def __init__(self, max_event_bytes: int) -> None:
         self._max_event_bytes = max_event_bytes
 
-    def say(self, name: str, request: GenerationRequest) -> tuple[bytes, Hearing]:
+    def say(self, name: str, request: GenerationRequest) -> Said:
         reading = Reading(name)
         verbatim = request.verbatim
         if verbatim is not None and relays(request):
@@ -182,14 +199,14 @@ class OpenAi(Language):
                 response_id=request.turn.asked.id if request.turn is not None else None,
                 streamed=request.stream,
             )
-            return _encode({**verbatim.members, "model": name}), relay
+            return Said(_encode({**verbatim.members, "model": name}), relay)
         body = encode_responses(
             request.content.get(),
             model=name,
             stream=request.stream,
             lenient=request.dialect is not Dialect.RESPONSES,
         )
-        return body, responses_language(reading)
+        return Said(body, responses_language(reading))
 
     def capabilities(self, name: str) -> Capabilities:
         base = replace(openai.BASE, dialects=frozenset({Dialect.RESPONSES}))
@@ -213,11 +230,14 @@ def _uncounted() -> UnsupportedFeature:
 
 
 def languages(
-    anthropic_version: str, betas: tuple[str, ...], max_event_bytes: int
+    anthropic_version: str,
+    betas: tuple[str, ...],
+    max_event_bytes: int,
+    embedding_verbs: Mapping[str, EmbeddingVerb],
 ) -> dict[Publisher, Language]:
     """Return the language of each publisher."""
     return {
-        Publisher.ANTHROPIC: Claude(anthropic_version, betas),
-        Publisher.GOOGLE: Gemini(),
+        Publisher.ANTHROPIC: Claude(anthropic_version, betas, max_event_bytes),
+        Publisher.GOOGLE: Gemini(embedding_verbs),
         Publisher.OPENAI: OpenAi(max_event_bytes),
     }

@@ -6,9 +6,11 @@ from ...application.ports import Answer, Clock, LlmProvider
 from ...domain.capabilities import Capabilities
 from ...domain.errors import UpstreamAuthFailed
 from ...domain.request import GenerationRequest
-from ..openai_responses.relay import ResponsesRelay
-from ..transport.answers import open_answer, open_relay
+from ..gemini.embed import EmbeddingDecoder
+from ..gemini.errors import decode_error
+from ..transport.answers import WireLanguage, open_answer, open_relay
 from ..transport.client import HttpCall
+from ..transport.embedding_answers import open_embeddings
 from ..transport.settings import TransportSettings
 from .calls import VertexCalls
 from .counter import VertexCounter
@@ -79,14 +81,16 @@ class VertexProvider(LlmProvider):
         calls = self._calls
         model, language = calls.model(request.model)
         # Said before anybody is asked: what cannot be said costs no call.
-        body, hearing = language.say(model.name, request)
+        said = language.say(model.name, request)
         door = calls.known_door(request.model) or await calls.door(request.model)
         signed = await calls.signed()
         stream = request.stream
         url = door.stream if stream else door.whole
+        if isinstance(said.hearing, EmbeddingDecoder):
+            url = door.embed
         try:
-            call = HttpCall(url, (*door.headers, *signed), body)
-            return await self._ask(call, hearing, request)
+            call = HttpCall(url, (*door.headers, *said.headers, *signed), said.body)
+            return await self._ask(call, said.hearing, request)
         except UpstreamAuthFailed as error:
             if error.status != 401:
                 raise
@@ -94,12 +98,14 @@ class VertexProvider(LlmProvider):
             renewed = await calls.signed_anew(signed)
             if renewed is None:
                 raise
-        call = HttpCall(url, (*door.headers, *renewed), body)
-        return await self._ask(call, hearing, request)
+        call = HttpCall(url, (*door.headers, *said.headers, *renewed), said.body)
+        return await self._ask(call, said.hearing, request)
 
     async def _ask(self, call: HttpCall, hearing: Hearing, request: GenerationRequest) -> Answer:
         client, stream = self._calls.client, request.stream
-        if not isinstance(hearing, ResponsesRelay):
+        if isinstance(hearing, EmbeddingDecoder):
+            return await open_embeddings(client, call, hearing, decode_error)
+        if isinstance(hearing, WireLanguage):
             return await open_answer(client, call, hearing, stream=stream)
         request.journal.relayed = True
         answer = await open_relay(client, call, hearing, stream=stream)

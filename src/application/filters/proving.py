@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ...domain.adjustments import Adjustment
 from ...domain.conversation import Item, Message, Proof, Reasoning, Role, ToolCall, Vendor
 from ...domain.deferred import Deferred
+from ...domain.dialect import Dialect
 from ...domain.errors import StoreError
 from ...domain.events import (
     ReasoningDelta,
@@ -35,8 +36,11 @@ class Proving(LlmProvider):
         if request.capabilities.proofs is None or request.dialect in WITHOUT_CONTENT:
             return await self.inner.open(request)
         relayed = relays(request)
-        if relayed and request.capabilities.proofs is Vendor.OPENAI:
-            # Its proofs are known to the Responses API alone, whose clients carry them.
+        if relayed and (
+            request.dialect is Dialect.MESSAGES or request.capabilities.proofs is Vendor.OPENAI
+        ):
+            # Clients of Messages carry proofs; OpenAI's are known to the Responses API alone,
+            # whose clients do so too.
             return await self.inner.open(request)
         content = request.content.get()
         if not content.tools and not any(isinstance(item, ToolCall) for item in content.items):

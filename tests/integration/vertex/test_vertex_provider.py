@@ -15,7 +15,7 @@ from modelmux.adapters.vertex.options import VertexOptions
 from modelmux.adapters.vertex.provider import VertexProvider
 from modelmux.application.ports import TokenCounter, UpstreamProbe
 from modelmux.domain.capabilities import ImageInput
-from modelmux.domain.conversation import FileReference, Message, Role, Vendor
+from modelmux.domain.conversation import FileUrl, Message, Role, Vendor
 from modelmux.domain.errors import (
     ModelNotFound,
     ProviderError,
@@ -218,7 +218,7 @@ async def test_a_model_of_nobody_we_know_costs_no_call(google: FakeGoogle) -> No
 
 @pytest.mark.parametrize("model", [CLAUDE, GEMINI])
 async def test_what_cannot_be_said_costs_no_call(google: FakeGoogle, model: str) -> None:
-    content = content_of(Message(Role.USER, (FileReference("file-1"),)))
+    content = content_of(Message(Role.USER, (FileUrl("gs://bucket/a.pdf"),)))
     async with vertex(google, response(CLAUDE_SAYS)) as (provider, server):
         request = replace(
             asking(content, model=model), capabilities=provider.capabilities_for(model)
