@@ -78,7 +78,8 @@ class VllmSettings(NetworkSection, frozen=True, tag="vllm"):
 class VertexSettings(NetworkSection, frozen=True, tag="vertex"):
     """Claude and Gemini on Vertex AI; project, region and credentials are found if not given.
 
-    `regions` names another region for models whose name matches a pattern.
+    `regions` names another region for models whose name matches a pattern, `embedding_verbs`
+    another way to ask such a model for embeddings.
     """
 
     project: str | None = None
@@ -91,6 +92,7 @@ class VertexSettings(NetworkSection, frozen=True, tag="vertex"):
     api_version: str | None = None
     anthropic_version: str = "vertex-2023-10-16"
     anthropic_beta: tuple[str, ...] = ()
+    embedding_verbs: Mapping[str, Literal["predict", "embedContent"]] = {}
 
 
 class AzureSettings(NetworkSection, frozen=True, kw_only=True, tag="azure"):

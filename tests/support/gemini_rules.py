@@ -46,6 +46,7 @@ _REQUEST: dict[str, Any] = {
     "generationConfig": {
         "temperature": _ANY,
         "topP": _ANY,
+        "topK": _ANY,
         "candidateCount": _ANY,
         "maxOutputTokens": _ANY,
         "stopSequences": _ANY,

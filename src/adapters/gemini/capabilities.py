@@ -1,6 +1,14 @@
 """What Gemini's models can do. Source: Vertex documentation, model pages, November 2026."""
 
-from ...domain.capabilities import Capabilities, CapabilityRule, ImageInput, Thinking
+from dataclasses import replace
+
+from ...domain.capabilities import (
+    Capabilities,
+    CapabilityRule,
+    ImageInput,
+    SchemaForm,
+    Thinking,
+)
 from ...domain.conversation import Vendor
 from ...domain.effort import Effort
 
@@ -27,8 +35,8 @@ BASE = Capabilities(
     effort_levels=_LOW_TO_HIGH,
     sampling=frozenset(
         {
-            "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop",
-            "n", "logprobs",
+            "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "seed",
+            "stop", "n", "logprobs",
         }
     ),
     max_temperature=2.0,
@@ -43,7 +51,12 @@ BASE = Capabilities(
     max_output_tokens=65_536,
     refused_schema_keywords=_REFUSED_KEYWORDS,
     refused_tool_keywords=_REFUSED_KEYWORDS,
+    # What of JSON Schema is read grows from model to model, and is promised for none.
+    said_otherwise=frozenset(SchemaForm) - {SchemaForm.OPEN_OBJECTS},
     proofs=Vendor.GOOGLE,
+    tool_names=r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}",
+    embedding_batch=0,
+    embedding_tokens=False,
 )  # fmt: skip
 
 RULES: tuple[CapabilityRule, ...] = (
@@ -72,5 +85,18 @@ RULES: tuple[CapabilityRule, ...] = (
         for pattern in ("gemini-1*", "gemini-2.0*")
     ),
 )
+# Of texts for `predict`, 250 are taken in one call but no more than 20 000 tokens, which nobody
+# can count here: 32 of 600 fit. `embedContent` takes one.
+VERTEX_RULES = (
+    *RULES,
+    CapabilityRule("gemini-embedding*", {"embedding_batch": 1}),
+    CapabilityRule("text-embedding*", {"embedding_batch": 32}),
+    CapabilityRule("text-multilingual-embedding*", {"embedding_batch": 32}),
+)
+# The Developer API knows no labels.
+API_BASE = replace(BASE, metadata=False, label_metadata=False)
+API_RULES = (*RULES, CapabilityRule("*embedding*", {"embedding_batch": 100}))
+# Those whose vectors have not the length 1 once they are shortened.
+UNEVEN_WHEN_SHORT = ("gemini-embedding-001*",)
 VERTEX_BASE = BASE
 VERTEX_RULES = RULES

@@ -97,6 +97,11 @@ _NO_CONFIG = wire.GenerationConfig()
 def _refuse_unsayable(content: Generation) -> None:
     if content.sampling.logit_bias:
         param = "logit_bias"
+    elif content.max_output_tokens == 0:
+        raise UnsupportedFeature(
+            "Gemini has no call that keeps a prompt and answers nothing.",
+            param="max_completion_tokens",
+        )
     elif content.verbosity is not None:
         param = "verbosity"
     elif content.parallel_tool_calls is False and content.tools:
@@ -180,6 +185,7 @@ def _encode_config(content: Generation, capabilities: Capabilities) -> wire.Gene
     return wire.GenerationConfig(
         temperature=_or_unset(drawn.temperature),
         top_p=_or_unset(drawn.top_p),
+        top_k=UNSET if drawn.top_k is None else drawn.top_k,
         candidate_count=drawn.candidates if drawn.candidates > 1 else UNSET,
         max_output_tokens=content.max_output_tokens or UNSET,
         stop_sequences=drawn.stop or UNSET,
@@ -202,7 +208,8 @@ def _encode_thinking(
     content: Generation, capabilities: Capabilities
 ) -> wire.ThinkingConfig | UnsetType:
     effort = content.effort
-    thoughts: Literal[True] | UnsetType = True if content.reasoning_text else UNSET
+    # Told unless they are unwanted: this vendor hides them from all who do not ask.
+    thoughts: Literal[True] | UnsetType = UNSET if content.reasoning_text is False else True
     form = capabilities.thinking
     if form is Thinking.LEVEL or form is Thinking.BUDGET:
         if effort is None:

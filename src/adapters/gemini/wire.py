@@ -89,6 +89,7 @@ class ThinkingConfig(Struct, frozen=True, rename="camel"):
 class GenerationConfig(Struct, frozen=True, rename="camel", omit_defaults=True):
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = UNSET
+    top_k: int | UnsetType = UNSET
     candidate_count: int | UnsetType = UNSET
     max_output_tokens: int | UnsetType = UNSET
     stop_sequences: tuple[str, ...] | UnsetType = UNSET

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ...application.ports import Clock
 from ...domain.errors import ModelNotFound, ProviderError
+from ..gemini.embed import vertex_verb
 from ..transport.client import HttpClient
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
@@ -27,6 +28,7 @@ class Door:
     whole: Url
     stream: Url
     count: Url
+    embed: Url
     headers: Headers
 
 
@@ -46,7 +48,10 @@ class VertexCalls:
         self.name = name
         self._options = options
         self._languages = languages(
-            options.anthropic_version, options.anthropic_beta, settings.max_event_bytes
+            options.anthropic_version,
+            options.anthropic_beta,
+            settings.max_event_bytes,
+            options.embedding_verbs,
         )
         self._sign_in = GoogleSignIn(options.sign_in, environment, clock, settings)
         self._locator = Locator(
@@ -96,6 +101,7 @@ class VertexCalls:
             endpoints.whole(model, region),
             endpoints.stream(model, region),
             endpoints.count(model, region),
+            endpoints.embed(model, region, vertex_verb(model.name, options.embedding_verbs)),
             (*language.headers, *options.headers),
         )
         _keep(self._doors, name, door)

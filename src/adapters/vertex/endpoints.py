@@ -45,6 +45,8 @@ DOORS: Mapping[Publisher, Door] = {
 PUBLISHERS: tuple[tuple[str, Publisher], ...] = (
     ("claude-*", Publisher.ANTHROPIC),
     ("gemini-*", Publisher.GOOGLE),
+    ("text-embedding-*", Publisher.GOOGLE),
+    ("text-multilingual-embedding-*", Publisher.GOOGLE),
 )
 HOSTS: Mapping[str, str] = {
     "global": "aiplatform.googleapis.com",
@@ -67,8 +69,8 @@ class VertexModel:
 def parse_model(text: str) -> VertexModel | None:
     """Return the model that `text` names; None if it is none we can speak to.
 
-    `claude-…` and `gemini-…` say it themselves; `google/…`, `anthropic/…`, `openai/…` and
-    `publishers/google/models/…` are taken at their word.
+    `claude-…`, `gemini-…` and `text-embedding-…` say it themselves; `google/…`, `anthropic/…`,
+    `openai/…` and `publishers/google/models/…` are taken at their word.
     """
     written_out = _WRITTEN_OUT.fullmatch(text)
     if written_out is not None:
@@ -102,6 +104,10 @@ class Endpoints:
         """Return where tokens are counted; for Claude that is a model of its own."""
         name = "count-tokens" if model.publisher is Publisher.ANTHROPIC else model.name
         return self._at(model.publisher, region, name, DOORS[model.publisher].count)
+
+    def embed(self, model: VertexModel, region: str, verb: str) -> Url:
+        """Return where Google's models make embeddings, by one of the verbs for that."""
+        return self._at(model.publisher, region, model.name, verb)
 
     def _at(self, publisher: Publisher, region: str, name: str, verb: str) -> Url:
         base = (self.base_url or f"https://{host_of(region)}").rstrip("/")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...domain.errors import ConfigurationError
+from ..gemini.embed import EmbeddingVerb
 from ..transport.url import Url
 from .auth import SignInOptions
 from .endpoints import host_of
@@ -16,7 +17,8 @@ class VertexOptions:
     `regions` names another region for models whose name matches a pattern (shell style, the
     first match counts). `base_url` stands for the host and what comes before the version.
     `anthropic_version` is the marker in Claude's body, `anthropic_beta` what its header asks for;
-    `headers` go along with every call.
+    `headers` go along with every call. `embedding_verbs` names another verb for the embeddings of
+    models whose name matches a pattern.
     """
 
     project: str | None = None
@@ -28,6 +30,7 @@ class VertexOptions:
     anthropic_version: str = "vertex-2023-10-16"
     anthropic_beta: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    embedding_verbs: Mapping[str, EmbeddingVerb] = field(default_factory=dict[str, EmbeddingVerb])
 
     def __post_init__(self) -> None:
         """Raise `ConfigurationError` for what can be seen to be wrong without asking anybody."""

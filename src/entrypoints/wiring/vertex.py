@@ -1,5 +1,6 @@
 """Vertex AI's part of the container."""
 
+from ...adapters.gemini.embed import EmbeddingVerb
 from ...adapters.vertex.auth import SignInOptions
 from ...adapters.vertex.options import VertexOptions
 from ...adapters.vertex.provider import VertexProvider
@@ -23,6 +24,9 @@ def build(settings: VertexSettings, house: Surroundings) -> Adapter:
         anthropic_version=settings.anthropic_version,
         anthropic_beta=settings.anthropic_beta,
         headers=headers_of(settings),
+        embedding_verbs={
+            pattern: EmbeddingVerb(verb) for pattern, verb in settings.embedding_verbs.items()
+        },
     )
     llm = VertexProvider(
         house.name,
