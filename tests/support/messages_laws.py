@@ -150,18 +150,18 @@ class MessagesStreamLaws:
         self._open = None
         self._index += 1
 
-    def _whole_input(self) -> Any:
+    def _whole_input(self) -> Json:
         text = self._input
         if not text:
             return {}
         try:
-            value = json.loads(text)
+            value: Any = json.loads(text)
         except (ValueError, RecursionError):
             value = None
-        if not isinstance(value, dict):
+        if type(value) is not dict:
             assert self._broken_inputs, f"an input is a JSON object: {text!r}"
             return {"unparsed_arguments": text}
-        return value
+        return {**value}
 
     def _message_delta(self, delta: Json, usage: Json) -> None:
         assert self._open is None, "the message ends while a block is open"

@@ -63,7 +63,8 @@ def woven_calls(draw: st.DrawFn) -> list[StreamEvent]:
     begun = 0
     while begun < len(wholes) or any(left):
         ready = [index for index in range(begun) if left[index]]
-        step = draw(st.sampled_from([*ready, *([-1] if begun < len(wholes) else []), -2]))
+        steps = [*ready, -1, -2] if begun < len(wholes) else [*ready, -2]
+        step = draw(st.sampled_from(steps))
         if step == -1:
             kind = draw(st.sampled_from(["function", "function", "custom"]))
             events.append(
