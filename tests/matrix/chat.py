@@ -52,7 +52,9 @@ def _schema(schema: Json, name: str = "answer") -> Json:
     }
 
 
-_ASK: Final = _user("What is the weather in Oslo?")
+# The words that make the fakes call a tool, once and twice.
+_ASK: Final = _user("What is the weather in Oslo? call get_weather")
+_BOTH: Final = _user("Weather and time in Oslo, in parallel: get_weather, get_time")
 _TOOLS: Final = [_tool(parameters=CITY), _tool("get_time")]
 _PICTURE: Final = f"data:image/png;base64,{PIXEL}"
 
@@ -93,6 +95,7 @@ REQUESTS: Final[dict[str, Json]] = {
         "service_tier": "auto",
     },
     "tools-auto": {"messages": [_ASK], "tools": _TOOLS, "tool_choice": "auto"},
+    "tools-parallel": {"messages": [_BOTH], "tools": _TOOLS},
     "tools-required": {"messages": [_ASK], "tools": _TOOLS, "tool_choice": "required"},
     "tools-named": {
         "messages": [_ASK],

@@ -59,7 +59,9 @@ def _of_bytes(media_type: str, data: str) -> Json:
     return {"type": "base64", "media_type": media_type, "data": data}
 
 
-_ASK: Final = _user("What is the weather in Oslo?")
+# The words that make the fakes call a tool, once and twice.
+_ASK: Final = _user("What is the weather in Oslo? call get_weather")
+_BOTH: Final = _user("Weather and time in Oslo, in parallel: get_weather, get_time")
 _TOOLS: Final = [_tool(schema=CITY), _tool("get_time")]
 _PICTURE: Final[Json] = {"type": "image", "source": _of_bytes("image/png", PIXEL)}
 
@@ -96,6 +98,7 @@ REQUESTS: Final[dict[str, Json]] = {
         "service_tier": "auto",
     },
     "tools-auto": {"messages": [_ASK], "tools": _TOOLS, "tool_choice": {"type": "auto"}},
+    "tools-parallel": {"messages": [_BOTH], "tools": _TOOLS},
     "tools-required": {"messages": [_ASK], "tools": _TOOLS, "tool_choice": {"type": "any"}},
     "tools-named": {
         "messages": [_ASK],

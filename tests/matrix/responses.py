@@ -59,7 +59,9 @@ def _asked(*parts: Json) -> list[Json]:
     return [_user([{"type": "input_text", "text": "What is this?"}, *parts])]
 
 
-_ASK: Final = _user("What is the weather in Oslo?")
+# The words that make the fakes call a tool, once and twice.
+_ASK: Final = _user("What is the weather in Oslo? call get_weather")
+_BOTH: Final = _user("Weather and time in Oslo, in parallel: get_weather, get_time")
 _TOOLS: Final = [_tool(parameters=CITY), _tool("get_time")]
 _PICTURE: Final = f"data:image/png;base64,{PIXEL}"
 
@@ -88,6 +90,7 @@ REQUESTS: Final[dict[str, Json]] = {
         "service_tier": "auto",
     },
     "tools-auto": {"input": [_ASK], "tools": _TOOLS, "tool_choice": "auto"},
+    "tools-parallel": {"input": [_BOTH], "tools": _TOOLS},
     "tools-required": {"input": [_ASK], "tools": _TOOLS, "tool_choice": "required"},
     "tools-named": {
         "input": [_ASK],

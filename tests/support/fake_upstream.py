@@ -116,21 +116,37 @@ def decide(said: str, tools: Mapping[str, Json], results: Sequence[str], steps: 
     return Said(f"You said: {said}", thought)
 
 
-def sample(schema: Json, number: int = 0) -> Any:
-    """Return a value that is valid for a plain `schema`; `number` makes texts differ."""
+def sample(schema: Json, number: int = 0, root: Json | None = None) -> Any:
+    """Return a value that is valid for `schema`; `number` makes texts differ."""
+    root = schema if root is None else root
+    if "$ref" in schema:
+        found: Any = root
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        return sample(found, number, root)
+    if "const" in schema:
+        return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            return sample(schema[union][0], number, root)
     kind = schema.get("type", "object")
-    match kind:
+    match kind if isinstance(kind, str) else kind[0]:
         case "object":
             members = schema.get("properties", {})
-            return {name: sample(inner, number) for name, inner in members.items()}
+            return {name: sample(inner, number, root) for name, inner in members.items()}
         case "array":
-            return [sample(schema.get("items", {"type": "string"}), number)]
+            if "prefixItems" in schema:
+                return [sample(inner, number, root) for inner in schema["prefixItems"]]
+            return [sample(schema.get("items", {"type": "string"}), number, root)]
         case "integer" | "number":
-            return number
+            least = schema.get("exclusiveMinimum", schema.get("minimum", -1) - 1) + 1
+            return max(number, least)
         case "boolean":
             return True
+        case "null":
+            return None
         case _:
             return f"value {number}"
 
