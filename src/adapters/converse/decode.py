@@ -1,0 +1,379 @@
+"""Converse's answers as events.
+
+A stream's hot case is a delta of text: its message's headers are looked up, and one flat struct is
+filled. Blocks of text and thoughts have no start of their own: their first delta opens them.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from ...domain.conversation import Proof, Vendor
+from ...domain.errors import ConversionError, ProviderProtocolBroken, StreamCut, UpstreamFailed
+from ...domain.events import (
+    AnnotationAdded,
+    FinishReason,
+    ReasoningDelta,
+    ReasoningFinished,
+    ResponseFinished,
+    ResponseStarted,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    Usage,
+)
+from ...domain.json_values import JsonObject
+from ...domain.request import Generation
+from ...domain.tools import CustomTool
+from ..transport.answers import FramedLanguage, Reader
+from ..transport.event_stream import EventFrame, EventStreamDecoder
+from . import wire
+from .errors import decode_error, decode_exception
+
+_REASONS: Final = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "guardrail_intervened": FinishReason.CONTENT_FILTER,
+    "content_filtered": FinishReason.CONTENT_FILTER,
+}
+_MALFORMED: Final = frozenset({"malformed_model_output", "malformed_tool_use"})
+_NO_CUSTOM_TOOLS: Final[frozenset[str]] = frozenset()
+
+_decode_answer = msgspec.json.Decoder(wire.ConverseAnswer).decode
+_decode_block_start = msgspec.json.Decoder(wire.BlockStart).decode
+_decode_block_delta = msgspec.json.Decoder(wire.BlockDelta).decode
+_decode_block_stop = msgspec.json.Decoder(wire.BlockStop).decode
+_decode_message_stop = msgspec.json.Decoder(wire.MessageStop).decode
+_decode_metadata = msgspec.json.Decoder(wire.Metadata).decode
+_decode_count = msgspec.json.Decoder(wire.Count).decode
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who was asked: `model` for the proofs, which `signs` says whether it makes any.
+
+    `custom_tools` are the names of tools that take free text, and were told as functions.
+    """
+
+    model: str
+    signs: bool = False
+    custom_tools: Collection[str] = _NO_CUSTOM_TOOLS
+
+
+def converse_language(model: str, content: Generation, *, signs: bool) -> FramedLanguage:
+    """Return how the answer to `content`, asked of `model`, is read."""
+    custom = frozenset(tool.name for tool in content.tools if isinstance(tool, CustomTool))
+    reading = Reading(model, signs, custom)
+    return FramedLanguage(
+        partial(decode_whole, reading=reading), partial(ConverseReader, reading), decode_error
+    )
+
+
+def decode_reason(stop_reason: str) -> FinishReason:
+    """Return why an answer ended.
+
+    Raises:
+        UpstreamFailed: the model wrote what is no answer.
+    """
+    if stop_reason in _MALFORMED:
+        raise UpstreamFailed(
+            "The model's answer was malformed, and the upstream does not tell it.",
+            upstream_code=stop_reason,
+        )
+    return _REASONS.get(stop_reason, FinishReason.OTHER)
+
+
+def decode_count(body: bytes) -> int:
+    """Return the tokens counted.
+
+    Raises:
+        msgspec.DecodeError: `body` holds no count.
+    """
+    return _decode_count(body).input_tokens
+
+
+class ConverseReader(Reader):
+    """Frames first, then their events; one for each stream."""
+
+    __slots__ = ("_decoder", "_frames")
+
+    def __init__(self, reading: Reading, max_event_bytes: int) -> None:
+        self._frames = EventStreamDecoder(max_event_bytes)
+        self._decoder = ConverseStreamDecoder(reading)
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        frames = self._frames.feed(data)
+        return self._decoder.feed(frames) if frames else []
+
+    def close(self) -> list[StreamEvent]:
+        if self._frames.pending and self._decoder.started:
+            raise StreamCut("The upstream's answer broke off inside an event.")
+        return self._decoder.close()
+
+
+class ConverseStreamDecoder:
+    """Turns the messages of one stream into events."""
+
+    __slots__ = ("_blocks", "_calls", "_finished", "_reading", "_reason", "started")
+
+    def __init__(self, reading: Reading) -> None:
+        self.started = False
+        self._reading = reading
+        self._blocks: dict[int, _Block] = {}
+        self._calls = 0
+        self._reason: FinishReason | None = None
+        self._finished = False
+
+    def feed(self, frames: list[EventFrame]) -> list[StreamEvent]:
+        """Return the events of `frames`; `ResponseFinished` with the figures, which come last.
+
+        Raises:
+            ProviderError: a frame is an error, or not the language.
+        """
+        events: list[StreamEvent] = []
+        append = events.append
+        try:
+            for frame in frames:
+                kind, name, payload, _ = frame
+                if self._finished:
+                    break
+                if name == "contentBlockDelta" and kind == "event":
+                    delta = _decode_block_delta(payload)
+                    body = delta.delta
+                    if body.text:
+                        append(TextDelta(body.text))
+                    else:
+                        self._delta(delta.content_block_index, body, events)
+                elif kind == "event":
+                    self._other(name, payload, events)
+                else:
+                    raise decode_exception(frame)
+        except msgspec.DecodeError as error:
+            raise ProviderProtocolBroken(
+                "The upstream sent an event that is not of ConverseStream.", detail=str(error)
+            ) from error
+        if events and not self.started:
+            raise ProviderProtocolBroken("The upstream's answer does not begin with its start.")
+        return events
+
+    def close(self) -> list[StreamEvent]:
+        """Return nothing more, now that the body has ended.
+
+        Raises:
+            StreamCut: something came, but not the finish.
+            ProviderProtocolBroken: nothing came.
+        """
+        if self._finished:
+            return []
+        if self.started:
+            raise StreamCut("The upstream's answer ended before it was finished.")
+        raise ProviderProtocolBroken("The upstream's answer is empty.")
+
+    def _other(self, name: str, payload: bytes, events: list[StreamEvent]) -> None:
+        match name:
+            case "messageStart":
+                self.started = True
+                events.append(ResponseStarted("", self._reading.model))
+            case "contentBlockStart":
+                start = _decode_block_start(payload)
+                if start.start.tool_use is not None:
+                    self._begin_call(start.content_block_index, start.start.tool_use, events)
+                elif start.start.image is not msgspec.UNSET:
+                    raise _unsayable("an image")
+            case "contentBlockStop":
+                self._end_block(_decode_block_stop(payload).content_block_index, events)
+            case "messageStop":
+                for index in tuple(self._blocks):
+                    self._end_block(index, events)
+                self._reason = decode_reason(_decode_message_stop(payload).stop_reason)
+            case "metadata":
+                if self._reason is None:
+                    raise ProviderProtocolBroken("The upstream's answer has no end.")
+                usage = decode_usage(_decode_metadata(payload).usage)
+                self._finished = True
+                events.append(ResponseFinished((self._reason,), usage))
+            case _:
+                pass  # what comes to be
+
+    def _begin_call(self, index: int, call: wire.WrittenToolUse, events: list[StreamEvent]) -> None:
+        if call.type == "server_tool_use":
+            raise _unsayable("a call of its own tool")
+        custom = call.name in self._reading.custom_tools
+        kind: _Kind = "custom" if custom else "function"
+        self._blocks[index] = _Block(kind, self._calls)
+        events.append(
+            ToolCallStarted(
+                self._calls, call.tool_use_id, call.name, "custom" if custom else "function"
+            )
+        )
+        self._calls += 1
+
+    def _delta(self, index: int, delta: wire.Delta, events: list[StreamEvent]) -> None:
+        block = self._blocks.get(index)
+        if delta.reasoning_content is not None:
+            if block is None:
+                block = self._blocks[index] = _Block("thinking", 0)
+            thought = delta.reasoning_content
+            if thought.text:
+                events.append(ReasoningDelta(thought.text))
+            block.signature += thought.signature
+            block.redacted += thought.redacted_content
+        elif delta.tool_use is not None:
+            if block is None:
+                raise ProviderProtocolBroken("The upstream sent arguments of no call.")
+            arguments = delta.tool_use.input
+            if block.kind == "custom":
+                # Text inside JSON: the escapes cannot be undone piece by piece.
+                block.arguments += arguments
+            elif arguments:
+                block.told = True
+                events.append(ToolCallDelta(block.call, arguments))
+        elif delta.citation is not None:
+            events.append(AnnotationAdded(decode_citation(delta.citation)))
+        elif delta.image is not msgspec.UNSET:
+            raise _unsayable("an image")
+
+    def _end_block(self, index: int, events: list[StreamEvent]) -> None:
+        block = self._blocks.pop(index, None)
+        if block is None:
+            return
+        match block.kind:
+            case "function":
+                if not block.told:
+                    events.append(ToolCallDelta(block.call, "{}"))
+            case "custom":
+                text = decode_custom_input(block.arguments)
+                if text:
+                    events.append(ToolCallDelta(block.call, text))
+            case _:
+                proof = _proof(self._reading, block.signature, block.redacted)
+                events.append(ReasoningFinished(proof))
+
+
+_Kind = str
+
+
+class _Block:
+    """An open block; `call` is the call's index among the calls, not the block's."""
+
+    __slots__ = ("arguments", "call", "kind", "redacted", "signature", "told")
+
+    def __init__(self, kind: _Kind, call: int) -> None:
+        self.kind = kind
+        self.call = call
+        self.arguments = self.signature = self.redacted = ""
+        self.told = False
+
+
+def decode_whole(body: bytes, *, reading: Reading) -> list[StreamEvent]:
+    """Return the events of a whole answer.
+
+    Raises:
+        ProviderError: it is none, or the model's words came out as no answer.
+    """
+    try:
+        answer = _decode_answer(body)
+    except msgspec.DecodeError as error:
+        raise ProviderProtocolBroken(
+            "The upstream's answer is not one of Converse.", detail=str(error)
+        ) from error
+    reason = decode_reason(answer.stop_reason)
+    events: list[StreamEvent] = [ResponseStarted("", reading.model)]
+    calls = 0
+    for block in answer.output.message.content:
+        if block.text:
+            events.append(TextDelta(block.text))
+        elif block.tool_use is not None:
+            _whole_call(block.tool_use, calls, reading, events)
+            calls += 1
+        elif block.reasoning_content is not None:
+            thought = block.reasoning_content
+            text = thought.reasoning_text
+            if text is not None and text.text:
+                events.append(ReasoningDelta(text.text))
+            signature = text.signature if text is not None else ""
+            events.append(ReasoningFinished(_proof(reading, signature, thought.redacted_content)))
+        elif block.citations_content is not None:
+            cited = block.citations_content
+            events.extend(TextDelta(piece.text) for piece in cited.content if piece.text)
+            events.extend(AnnotationAdded(decode_citation(one)) for one in cited.citations)
+        else:
+            for name in ("image", "audio", "video"):
+                if getattr(block, name) is not msgspec.UNSET:  # getattr: these three are its own
+                    raise _unsayable(f"{name} content")
+    events.append(ResponseFinished((reason,), decode_usage(answer.usage)))
+    return events
+
+
+def _whole_call(
+    call: wire.WrittenToolUse, number: int, reading: Reading, events: list[StreamEvent]
+) -> None:
+    if call.type == "server_tool_use":
+        raise _unsayable("a call of its own tool")
+    arguments = bytes(call.input)
+    if b"\n" in arguments:
+        arguments = msgspec.json.format(arguments, indent=0)
+    text = arguments.decode()
+    if call.name in reading.custom_tools:
+        events.append(ToolCallStarted(number, call.tool_use_id, call.name, "custom"))
+        text = decode_custom_input(text)
+    else:
+        events.append(ToolCallStarted(number, call.tool_use_id, call.name))
+    if text:
+        events.append(ToolCallDelta(number, text))
+
+
+def decode_usage(usage: wire.WireUsage | None) -> Usage | None:
+    """Return OpenAI's figures: theirs leave cache reads and writes out of the input."""
+    if usage is None:
+        return None
+    read = usage.cache_read_input_tokens or 0
+    written = usage.cache_write_input_tokens or 0
+    return Usage(usage.input_tokens + read + written, usage.output_tokens, read, written)
+
+
+def decode_citation(citation: wire.Citation) -> JsonObject:
+    """Return a citation as the Responses API has it."""
+    web = citation.location.web if citation.location is not None else None
+    if web is not None and web.url:
+        return {
+            "type": "url_citation",
+            "url": web.url,
+            "title": citation.title,
+            "start_index": 0,
+            "end_index": 0,
+        }
+    name = citation.title or citation.source
+    return {"type": "file_citation", "file_id": "", "filename": name, "index": 0}
+
+
+def decode_custom_input(arguments: str) -> str:
+    """Return the text for a custom tool out of the object the model filled in."""
+    try:
+        return _decode_text(_decode_object(arguments)["input"])
+    except (msgspec.DecodeError, KeyError):
+        return arguments
+
+
+def _proof(reading: Reading, signature: str, redacted: str) -> Proof | None:
+    """Return what Claude wants back; other models make no use of theirs."""
+    if not reading.signs:
+        return None
+    if redacted:
+        return Proof(Vendor.ANTHROPIC, reading.model, "redacted_thinking", redacted)
+    if signature:
+        return Proof(Vendor.ANTHROPIC, reading.model, "signature", signature)
+    return None
+
+
+def _unsayable(what: str) -> ConversionError:
+    return ConversionError(f"The model answered with {what}, which cannot be passed on.")
