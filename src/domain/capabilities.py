@@ -93,7 +93,8 @@ class Capabilities:
     have context and ask for citations, `result_media` whether tool results may hold more than
     text, `cache_marks` whether marks of what to keep of a prompt are understood. `tool_names` and
     `field_names` are regular expressions that the whole name of a tool, or of a property of its
-    parameters, must match. `said_otherwise` are the forms of schemas that have to be.
+    parameters, must match. `said_otherwise` are the forms of schemas that have to be, in output
+    schemas and strict tools; with `all_tools_otherwise` in any tool.
 
     `embedding_batch` is the most inputs of one call, `embedding_tokens` whether they may be
     numbers, `embedding_dimensions` whether fewer dimensions can be asked for; `embedding_task` is
@@ -142,6 +143,7 @@ class Capabilities:
     refused_schema_keywords: frozenset[str] = frozenset()
     refused_tool_keywords: frozenset[str] = frozenset()
     said_otherwise: frozenset[SchemaForm] = frozenset()
+    all_tools_otherwise: bool = False
     proofs: Vendor | None = None
     file_urls: bool = False
     document_notes: bool = False

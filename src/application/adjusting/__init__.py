@@ -11,16 +11,23 @@ from ...domain.dialect import Dialect
 from ...domain.errors import UnsupportedFeature
 from ...domain.request import Generation
 from ..spelling import respell
+from .builtin import fit_builtin_tools
+from .fields import fit_fields
 from .fitting import Fitting
+from .form import answer_tool
 from .hosted import fit_hosted_tools
 from .items import fit_instructions, fit_items, fit_thoughts
 from .labels import fit_extras, fit_labels, ignored_members
+from .marks import fit_marks
 from .messages import fit_media, fit_prefill
 from .namespaces import fit_namespaces
 from .output import fit_output_format, fit_schemas
+from .parts import fit_parts
+from .results import fit_results
 from .sampling import fit_limits, fit_sampling
 from .thinking import fit_effort, fit_summary, fit_unproven_turn
-from .tools import CUSTOM_TOOLS_EMULATED, fit_tool_choice, fit_tools
+from .tools import CUSTOM_TOOLS_EMULATED, fit_tool_choice, fit_tool_extras, fit_tools
+from .wishes import fit_wish
 
 __all__ = ["CUSTOM_TOOLS_EMULATED", "adjust", "ignored_members"]
 
@@ -28,17 +35,24 @@ _STEPS: tuple[Callable[[Fitting], None], ...] = (
     fit_instructions,
     fit_items,
     fit_thoughts,
+    fit_parts,
     fit_media,
+    fit_results,
+    fit_marks,
     fit_hosted_tools,
+    fit_builtin_tools,
+    fit_tool_extras,
+    fit_output_format,
     fit_namespaces,
     fit_tools,
+    fit_wish,
     fit_unproven_turn,
     fit_tool_choice,
     fit_effort,
     fit_summary,
     fit_sampling,
-    fit_output_format,
     fit_schemas,
+    fit_fields,
     fit_prefill,
     fit_limits,
     fit_labels,
@@ -57,7 +71,8 @@ def adjust(
     Raises:
         UnsupportedFeature: something that may not be dropped cannot be said to this target.
     """
-    fitting = Fitting(content, capabilities, model, dialect)
+    form = answer_tool(content, capabilities)
+    fitting = Fitting(content, capabilities, model, dialect, form)
     try:
         for step in _STEPS:
             step(fitting)

@@ -1,6 +1,8 @@
 """A request on its way through the steps that fit it to a target."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ...domain.adjustments import Adjustment
 from ...domain.capabilities import Capabilities
@@ -13,22 +15,29 @@ from ...domain.dialect import Dialect
 from ...domain.request import (
     Generation,
 )
+from ...domain.tools import FunctionTool
 from ..languages import outward
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class Fitting:
-    """`dialect` is the caller's; parameters are told in chat completions' spelling."""
+    """`dialect` is the caller's; parameters are told in chat completions' spelling.
+
+    `answer_tool` is the one whose call is to be the answer, if any.
+    """
 
     content: Generation
     can: Capabilities
     model: str
     dialect: Dialect = Dialect.CHAT_COMPLETIONS
+    answer_tool: FunctionTool | None = None
     made: list[Adjustment] = field(default_factory=list[Adjustment])
 
     @property
     def outward(self) -> Dialect | None:
-        """The OpenAI language that the request goes out in, None for another vendor's."""
+        """The language of clients that the request goes out in, None for another one."""
         return outward(self.dialect, self.content, self.can)
 
     def tell(self, param: str, action: str, detail: str) -> None:
@@ -45,3 +54,15 @@ class Fitting:
             place += 1
         said = Message(Role.SYSTEM, (Text(text),))
         self.content = replace(self.content, items=(*items[:place], said, *items[place:]))
+
+
+def each(things: tuple[T, ...], fitted: Callable[[T], T]) -> tuple[T, ...]:
+    """Return `things` as they are `fitted`: the very same if none had to be."""
+    result: list[T] | None = None
+    for place, thing in enumerate(things):
+        one = fitted(thing)
+        if one is not thing and result is None:
+            result = list(things[:place])
+        if result is not None:
+            result.append(one)
+    return things if result is None else tuple(result)

@@ -1,5 +1,6 @@
 """Tools that the vendor runs, for targets that run none."""
 
+from collections.abc import Container
 from dataclasses import replace
 
 from ...domain.dialect import Dialect
@@ -9,6 +10,7 @@ from ...domain.tools import (
     AnyTool,
     HostedChoice,
     HostedTool,
+    NamedTool,
     NoTools,
     ToolDefinition,
 )
@@ -18,24 +20,26 @@ from .namespaces import addresses
 
 def fit_hosted_tools(fit: Fitting) -> None:
     """Leave out what nobody here can run, and mend the choice that named it."""
-    if fit.outward is Dialect.RESPONSES and fit.can.hosted_tools:
-        return
+    runs = fit.outward if fit.can.hosted_tools else None
     kept: list[ToolDefinition] = []
+    gone: set[str] = set()
     for place, tool in enumerate(fit.content.tools):
-        if isinstance(tool, HostedTool):
+        if isinstance(tool, HostedTool) and tool.dialect is not runs:
+            name = tool.value.get("name")
+            gone.add(name if isinstance(name, str) else tool.type)
             kind = repr(tool.type[:100])
             fit.tell(f"tools[{place}].type", "dropped", f"nobody here runs tools of type {kind}")
         else:
             kept.append(tool)
     if len(kept) < len(fit.content.tools):
         fit.content = replace(fit.content, tools=tuple(kept))
-        _mend_choice(fit)
-    if isinstance(fit.content.tool_choice, HostedChoice):
+        _mend_choice(fit, gone)
+    if runs is not Dialect.RESPONSES and isinstance(fit.content.tool_choice, HostedChoice):
         fit.content = replace(fit.content, tool_choice=AUTO)
         fit.tell("tool_choice", "dropped", "nobody here runs the tool it names")
 
 
-def _mend_choice(fit: Fitting) -> None:
+def _mend_choice(fit: Fitting, gone: Container[str]) -> None:
     choice, tools = fit.content.tool_choice, fit.content.tools
     if isinstance(choice, AllowedTools):
         names = tuple(name for name in choice.names if addresses(tools, (name,)))
@@ -44,6 +48,10 @@ def _mend_choice(fit: Fitting) -> None:
             return
         fit.content = replace(fit.content, tool_choice=NoTools() if tools else AUTO)
         fit.tell("tool_choice", "dropped", "nobody here runs the tools it allows")
+    elif isinstance(choice, NamedTool) and choice.name in gone:
+        if not addresses(tools, (choice.name,)):
+            fit.content = replace(fit.content, tool_choice=AUTO)
+            fit.tell("tool_choice", "dropped", "nobody here runs the tool it names")
     elif not tools and not isinstance(choice, HostedChoice):
         fit.content = replace(fit.content, tool_choice=AUTO)
         if isinstance(choice, AnyTool):

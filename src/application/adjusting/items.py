@@ -1,4 +1,4 @@
-"""Items of the Responses API that other languages have no word for."""
+"""Items of one language that others have no word for."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def fit_instructions(fit: Fitting) -> None:
 
 
 def fit_items(fit: Fitting) -> None:
-    """Say summaries in words; refuse what only a server of the Responses API understands."""
+    """Say summaries in words; refuse what only servers of another language understand."""
     if not any(
         isinstance(item, Compaction | OpaqueItem) or _phase(item) for item in fit.content.items
     ):
@@ -37,7 +37,7 @@ def fit_items(fit: Fitting) -> None:
             item = Message(
                 Role.USER, (Text(f"Summary of the conversation so far:\n{item.summary}"),)
             )
-        elif isinstance(item, OpaqueItem) and elsewhere:
+        elif isinstance(item, OpaqueItem) and item.dialect is not fit.outward:
             raise refused_item(item)
         elif isinstance(item, Message) and item.phase is not None and elsewhere:
             phased = True

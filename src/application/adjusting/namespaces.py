@@ -1,7 +1,10 @@
-"""Tools in namespaces as flat ones, for targets that know no namespaces; and the way back."""
+"""Tools by names that the target takes: without namespaces where it knows none; and the way back.
+
+A name is changed only where it has to be, and always to the same.
+"""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2s
 from typing import TypeAlias
@@ -9,9 +12,11 @@ from typing import TypeAlias
 from ...domain.capabilities import Capabilities
 from ...domain.conversation import Item, ToolCall
 from ...domain.dialect import Dialect
+from ...domain.errors import UnsupportedFeature
 from ...domain.request import Generation
 from ...domain.tools import (
     AllowedTools,
+    BuiltinTool,
     CustomTool,
     FunctionTool,
     NamedTool,
@@ -27,6 +32,8 @@ Address: TypeAlias = tuple[str | None, str]
 
 _LONGEST = 64  # characters of a function's name, at the strictest of the vendors
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9]")
+_MOST_SALTS = 1000
 _MOST_DESCRIBED = 2000
 
 
@@ -41,25 +48,47 @@ def addresses(tools: Iterable[ToolDefinition], names: Iterable[str]) -> tuple[Ad
                 for inner in tool.tools
                 if tool.name in wanted or inner.name in wanted
             )
-        elif isinstance(tool, FunctionTool | CustomTool) and tool.name in wanted:
+        elif isinstance(tool, FunctionTool | CustomTool | BuiltinTool) and tool.name in wanted:
             found.append((None, tool.name))
     return tuple(found)
 
 
 def flat_names(
-    tools: Sequence[ToolDefinition], items: Iterable[Item] = ()
+    tools: Sequence[ToolDefinition],
+    items: Iterable[Item] = (),
+    *,
+    pattern: str | None = None,
+    flat: bool = True,
 ) -> Mapping[Address, str]:
-    """Return a name without namespace for each tool in one, and for those that calls remember.
+    """Return a name for each tool that cannot keep its own, and for those that calls remember.
 
+    These are with `flat` the tools in namespaces, and those whose names do not match `pattern`.
     The same tools get the same names, whatever the calls; no two names are alike.
+
+    Raises:
+        UnsupportedFeature: no name that we can think of matches `pattern`.
     """
-    taken = {tool.name for tool in tools if isinstance(tool, FunctionTool | CustomTool)}
+    takes = _taker(pattern)
+    taken = {
+        tool.name
+        for tool in tools
+        if isinstance(tool, FunctionTool | CustomTool | BuiltinTool) and takes(tool.name)
+    }
     names: dict[Address, str] = {}
-    for space, name in _spaced(tools, items):
-        if (space, name) not in names:
-            flat = names[space, name] = _flat(space, name, taken)
-            taken.add(flat)
+    for space, name in _called(tools, items):
+        if (space, name) in names or (takes(name) if space is None else not flat):
+            continue
+        made = names[space, name] = _flat(space, name, taken, takes)
+        taken.add(made)
     return names
+
+
+def tool_names(dialect: Dialect, content: Generation, can: Capabilities) -> Mapping[Address, str]:
+    """Return `flat_names` of `content` for a target."""
+    flat = flattens(dialect, content, can)
+    if can.tool_names is None and not flat:
+        return {}
+    return flat_names(content.tools, content.items, pattern=can.tool_names, flat=flat)
 
 
 def flattens(dialect: Dialect, content: Generation, can: Capabilities) -> bool:
@@ -68,22 +97,24 @@ def flattens(dialect: Dialect, content: Generation, can: Capabilities) -> bool:
 
 
 def fit_namespaces(fit: Fitting) -> None:
-    """Take tools out of their namespaces, and rename calls and choices alike."""
+    """Take tools out of their namespaces, and rename tools, calls and choices alike."""
     content = fit.content
-    if not flattens(fit.dialect, content, fit.can):
-        return
-    names = flat_names(content.tools, content.items)
+    names = tool_names(fit.dialect, content, fit.can)
     if not names:
         return
     tools: list[ToolDefinition] = []
     described: list[str] = []
     for tool in content.tools:
-        if isinstance(tool, ToolNamespace):
+        if isinstance(tool, ToolNamespace) and all(
+            (tool.name, inner.name) in names for inner in tool.tools
+        ):
             flat = [replace(inner, name=names[tool.name, inner.name]) for inner in tool.tools]
             tools.extend(flat)
             if tool.description and flat:
                 listed = ", ".join(inner.name for inner in flat)[:_MOST_DESCRIBED]
                 described.append(f"The tools {listed} belong together: {tool.description}")
+        elif isinstance(tool, FunctionTool | CustomTool) and (None, tool.name) in names:
+            tools.append(replace(tool, name=names[None, tool.name]))
         else:
             tools.append(tool)
     fit.content = replace(
@@ -96,33 +127,48 @@ def fit_namespaces(fit: Fitting) -> None:
         fit.instruct("\n".join(described))
 
 
-def _spaced(tools: Iterable[ToolDefinition], items: Iterable[Item]) -> Iterable[tuple[str, str]]:
+def _called(
+    tools: Iterable[ToolDefinition], items: Iterable[Item]
+) -> Iterable[tuple[str | None, str]]:
     for tool in tools:
         if isinstance(tool, ToolNamespace):
             for inner in tool.tools:
                 yield tool.name, inner.name
+        elif isinstance(tool, FunctionTool | CustomTool):
+            yield None, tool.name
     for item in items:
-        if isinstance(item, ToolCall) and item.namespace is not None:
+        if isinstance(item, ToolCall):
             yield item.namespace, item.name
 
 
-def _flat(space: str, name: str, taken: set[str]) -> str:
-    plain = f"{space}__{name}"
+def _taker(pattern: str | None) -> Callable[[str], bool]:
+    if pattern is None:
+        return bool
+    found = re.compile(pattern)
+    return lambda name: found.fullmatch(name) is not None
+
+
+def _flat(space: str | None, name: str, taken: set[str], takes: Callable[[str], bool]) -> str:
+    plain = name if space is None else f"{space}__{name}"
     fitting = _FOREIGN.sub("_", plain)
-    if fitting == plain and len(plain) <= _LONGEST and plain not in taken:
+    if fitting == plain and len(plain) <= _LONGEST and plain not in taken and takes(plain):
         return plain
-    salt = 0
-    while True:
-        seed = f"{salt}\0{space}\0{name}".encode()
+    for salt in range(_MOST_SALTS):
+        seed = f"{salt}\0{space or ''}\0{name}".encode()
         digest = blake2s(seed, digest_size=4).hexdigest()
-        flat = f"{fitting[: _LONGEST - 9]}_{digest}"
-        if flat not in taken:
-            return flat
-        salt += 1
+        for head in (fitting[: _LONGEST - 9], f"t_{fitting[: _LONGEST - 11]}", _bare(fitting), "t"):
+            made = f"{head}_{digest}" if head != "t" else f"t{digest}"
+            if made not in taken and takes(made):
+                return made
+    raise UnsupportedFeature(f"The model takes no tool called {name[:100]!r}.", param="tools")
+
+
+def _bare(name: str) -> str:
+    return f"t{_NOT_PLAIN.sub('_', name)[: _LONGEST - 10]}"
 
 
 def _renamed(item: Item, names: Mapping[Address, str]) -> Item:
-    if isinstance(item, ToolCall) and item.namespace is not None:
+    if isinstance(item, ToolCall) and (item.namespace, item.name) in names:
         return replace(item, name=names[item.namespace, item.name], namespace=None)
     return item
 
@@ -133,9 +179,11 @@ def _choice(
     match choice:
         case NamedTool(name):
             meant = addresses(tools, (name,))
-            if not meant or (None, name) in meant:
+            if (None, name) in meant:
+                return NamedTool(names.get((None, name), name))
+            flat = tuple(names[address] for address in meant if address in names)
+            if not flat:
                 return choice
-            flat = tuple(names[address] for address in meant)
             return NamedTool(flat[0]) if len(flat) == 1 else AllowedTools(flat, required=True)
         case AllowedTools(allowed):
             meant = addresses(tools, allowed)

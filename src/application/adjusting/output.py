@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from ...domain.capabilities import Capabilities, Structured
+from ...domain.capabilities import Capabilities, SchemaForm, Structured
+from ...domain.json_values import JsonObject
 from ...domain.request import (
     PLAIN_TEXT,
     JsonText,
@@ -11,11 +12,15 @@ from ...domain.request import (
 )
 from ...domain.tools import (
     FunctionTool,
+    NamedTool,
     ToolDefinition,
 )
 from ..instructions import for_json, for_schema
-from ..schemas import without_keywords
-from .fitting import Fitting
+from ..schemas import has_maps, rewritten, without_keywords
+from .fitting import Fitting, each
+from .form import holds_itself
+
+_NOTHING = frozenset[SchemaForm]()
 
 
 def fit_output_format(fit: Fitting) -> None:
@@ -24,10 +29,20 @@ def fit_output_format(fit: Fitting) -> None:
         return
     with_tools = bool(fit.content.tools) and not can.structured_with_tools
     if isinstance(wanted, SchemaText):
-        if can.structured is Structured.JSON_SCHEMA and not with_tools:
+        if holds_itself(fit.content, can):
+            return
+        if fit.answer_tool is not None:
+            fit.content = replace(
+                fit.content,
+                tools=(fit.answer_tool,),
+                tool_choice=NamedTool(fit.answer_tool.name),
+                parallel_tool_calls=None,
+                output_format=PLAIN_TEXT,
+            )
+            fit.tell("response_format", "emulated", "the answer is the call of a tool")
             return
         fit.instruct(for_schema(wanted))
-        if can.structured is Structured.JSON_OBJECT and can.json_object and not with_tools:
+        if can.structured is not Structured.NONE and can.json_object and not with_tools:
             fit.content = replace(fit.content, output_format=JsonText())
         else:
             fit.content = replace(fit.content, output_format=PLAIN_TEXT)
@@ -39,27 +54,81 @@ def fit_output_format(fit: Fitting) -> None:
 
 
 def fit_schemas(fit: Fitting) -> None:
-    can, dropped = fit.can, set[str]()
-    if not can.refused_schema_keywords and not can.refused_tool_keywords:
+    """Say schemas in the forms and keywords that the target takes; what is lost of them is told."""
+    can = fit.can
+    if not (can.refused_schema_keywords or can.refused_tool_keywords or can.said_otherwise):
         return
-    tools = tuple(_simpler(tool, can, dropped) for tool in fit.content.tools)
-    if dropped:
+    _fit_strictness(fit)
+    losses = _Losses()
+    tools = each(fit.content.tools, lambda tool: _simpler(tool, can, losses))
+    if tools is not fit.content.tools:
         fit.content = replace(fit.content, tools=tools)
-        fit.tell("tools.parameters", "dropped", f"schema keywords {', '.join(sorted(dropped))}")
+        losses.tell(fit, "tools.parameters")
     wanted = fit.content.output_format
-    if isinstance(wanted, SchemaText) and can.refused_schema_keywords:
-        dropped = set[str]()
-        schema = without_keywords(wanted.schema, can.refused_schema_keywords, dropped)
-        if dropped:
+    if isinstance(wanted, SchemaText):
+        losses = _Losses()
+        schema = _fitted(
+            wanted.schema, can.said_otherwise, can.refused_schema_keywords, losses,
+            "response_format",
+        )  # fmt: skip
+        if schema != wanted.schema:
             fit.content = replace(fit.content, output_format=replace(wanted, schema=schema))
-            words = ", ".join(sorted(dropped))
-            fit.tell("response_format.schema", "dropped", f"schema keywords {words}")
+        losses.tell(fit, "response_format.schema")
 
 
-def _simpler(tool: ToolDefinition, can: Capabilities, dropped: set[str]) -> ToolDefinition:
-    refused = can.refused_tool_keywords
+def _fit_strictness(fit: Fitting) -> None:
+    """A tool that takes what its schema does not name cannot be held to a closed one."""
+    if SchemaForm.OPEN_OBJECTS not in fit.can.said_otherwise:
+        return
+
+    def relaxed(tool: ToolDefinition) -> ToolDefinition:
+        if isinstance(tool, FunctionTool) and tool.strict and has_maps(tool.parameters):
+            return replace(tool, strict=None)
+        return tool
+
+    tools = each(fit.content.tools, relaxed)
+    if tools is not fit.content.tools:
+        fit.content = replace(fit.content, tools=tools)
+        fit.tell("tools.strict", "dropped", "the model takes no objects with members of any name")
+
+
+class _Losses:
+    """What schemas lose: keywords that were left out, and forms that became weaker ones."""
+
+    __slots__ = ("dropped", "weaker")
+
+    def __init__(self) -> None:
+        self.dropped: set[str] = set()
+        self.weaker: set[str] = set()
+
+    def tell(self, fit: Fitting, param: str) -> None:
+        if self.dropped:
+            fit.tell(param, "dropped", f"schema keywords {', '.join(sorted(self.dropped))}")
+        if self.weaker:
+            fit.tell(param, "weakened", f"the schema holds less: {', '.join(sorted(self.weaker))}")
+
+
+def _fitted(
+    schema: JsonObject,
+    forms: frozenset[SchemaForm],
+    refused: frozenset[str],
+    losses: _Losses,
+    param: str,
+) -> JsonObject:
+    if forms:
+        said = rewritten(schema, forms, param=param)
+        schema = said.schema
+        losses.weaker.update(said.lost)
+    return without_keywords(schema, refused, losses.dropped) if refused else schema
+
+
+def _simpler(tool: ToolDefinition, can: Capabilities, losses: _Losses) -> ToolDefinition:
     if not isinstance(tool, FunctionTool) or tool.parameters is None:
         return tool
+    refused, forms = can.refused_tool_keywords, _NOTHING
     if tool.strict:
         refused |= can.refused_schema_keywords
-    return replace(tool, parameters=without_keywords(tool.parameters, refused, dropped))
+    if tool.strict or can.all_tools_otherwise:
+        forms = can.said_otherwise
+    schema = _fitted(tool.parameters, forms, refused, losses, "tools")
+    return tool if schema == tool.parameters else replace(tool, parameters=schema)

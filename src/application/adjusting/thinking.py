@@ -12,8 +12,7 @@ from ...domain.conversation import (
 from ...domain.dialect import Dialect
 from ...domain.effort import Effort
 from .fitting import Fitting
-
-_EFFORTS = tuple(Effort)
+from .wishes import asks_to_think, nearest_effort, without_thinking
 
 
 def fit_effort(fit: Fitting) -> None:
@@ -27,14 +26,9 @@ def fit_effort(fit: Fitting) -> None:
         return
     if wanted is Effort.NONE and can.thinking_off:
         return
-    levels = [level for level in _EFFORTS if level in can.effort_levels]
-    if not levels:
-        levels = [level for level in _EFFORTS if level is not Effort.NONE]
-    if wanted in levels:
+    nearest = nearest_effort(wanted, can)
+    if nearest is wanted:
         return
-    place = _EFFORTS.index(wanted)
-    below = [level for level in levels if _EFFORTS.index(level) <= place]
-    nearest = below[-1] if below else levels[0]
     fit.content = replace(fit.content, effort=nearest)
     fit.tell("reasoning_effort", "clamped", f"{wanted} became {nearest}, the nearest there is")
 
@@ -57,7 +51,7 @@ def fit_unproven_turn(fit: Fitting) -> None:
     can = fit.can
     if can.proofs is None or can.thinking is not Thinking.BUDGET or not can.thinking_off:
         return
-    if fit.content.effort in (None, Effort.NONE):
+    if not asks_to_think(fit.content):
         return
     proven = called = False
     for item in reversed(fit.content.items):
@@ -65,9 +59,10 @@ def fit_unproven_turn(fit: Fitting) -> None:
             break
         called = called or isinstance(item, ToolCall)
         if isinstance(item, Reasoning) and item.proof is not None:
-            proven = proven or (item.proof.vendor, item.proof.model) == (can.proofs, fit.model)
+            # The model of a signature that a client of Messages carried is not known.
+            ours = item.proof.vendor is can.proofs and item.proof.model in ("", fit.model)
+            proven = proven or ours
     if called and not proven:
-        fit.content = replace(fit.content, effort=Effort.NONE)
-        fit.tell(
-            "reasoning_effort", "dropped", "the tool calls of this turn came without their proofs"
-        )
+        param = "reasoning_effort" if fit.content.thinking is None else "thinking"
+        fit.content = without_thinking(fit.content)
+        fit.tell(param, "dropped", "the tool calls of this turn came without their proofs")

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from ...domain.adjustments import Adjustment
-from ...domain.capabilities import Thinking
+from ...domain.capabilities import Capabilities, Thinking
 from ...domain.dialect import Dialect
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
+from ...domain.request import Generation
 from ...domain.tools import (
     AUTO,
     AllowedTools,
@@ -14,9 +15,11 @@ from ...domain.tools import (
     CustomTool,
     FunctionTool,
     NamedTool,
+    ToolDefinition,
 )
 from ..instructions import for_choice
-from .fitting import Fitting
+from .fitting import Fitting, each
+from .wishes import asks_to_think, without_thinking
 
 CUSTOM_TOOLS_EMULATED = Adjustment(
     "tools", "emulated", "custom tools are sent as functions with one text argument"
@@ -55,6 +58,25 @@ def fit_tools(fit: Fitting) -> None:
         fit.tell("parallel_tool_calls", "emulated", "only the first call of an answer is passed on")
 
 
+def fit_tool_extras(fit: Fitting) -> None:
+    """Members of tools without a name here go to targets of their own language alone."""
+    if fit.outward is fit.dialect:
+        return
+    gone: dict[str, None] = {}
+
+    def bare(tool: ToolDefinition) -> ToolDefinition:
+        if not isinstance(tool, FunctionTool) or not tool.extras:
+            return tool
+        gone.update(dict.fromkeys(tool.extras))
+        return replace(tool, extras=None)
+
+    tools = each(fit.content.tools, bare)
+    if tools is not fit.content.tools:
+        fit.content = replace(fit.content, tools=tools)
+    for name in gone:
+        fit.tell(f"tools.{name[:64]}", "dropped", "unknown to the provider")
+
+
 def fit_tool_choice(fit: Fitting) -> None:
     choice = fit.content.tool_choice
     forced = isinstance(choice, AnyTool | NamedTool) or (
@@ -67,13 +89,15 @@ def fit_tool_choice(fit: Fitting) -> None:
         softer = replace(choice, required=False) if isinstance(choice, AllowedTools) else AUTO
         fit.content = replace(fit.content, tool_choice=softer)
         fit.tell("tool_choice", "emulated", "the model cannot be forced: it was instructed")
-    elif (
-        fit.can.thinking in _THINKING_AGAINST_FORCING
-        and fit.can.thinking_off
-        and fit.content.effort not in (None, Effort.NONE)
-    ):
-        fit.content = replace(fit.content, effort=Effort.NONE)
-        fit.tell("reasoning_effort", "dropped", "the model cannot think when a tool is forced")
+    elif forbids_forcing(fit.content, fit.can) and fit.can.thinking_off:
+        param = "reasoning_effort" if fit.content.thinking is None else "thinking"
+        fit.content = without_thinking(fit.content)
+        fit.tell(param, "dropped", "the model cannot think when a tool is forced")
+
+
+def forbids_forcing(content: Generation, can: Capabilities) -> bool:
+    """Whether the thinking that is asked for stands against a forced call."""
+    return can.thinking in _THINKING_AGAINST_FORCING and asks_to_think(content)
 
 
 _THINKING_AGAINST_FORCING = frozenset({Thinking.BUDGET, Thinking.ADAPTIVE})

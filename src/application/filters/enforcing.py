@@ -1,36 +1,54 @@
-"""Enforcing: holds a translated answer to what the request said of tools.
+"""Enforcing: holds a translated answer to what the request said of tools and of its form.
 
-Not every vendor has a word for "only these" or "one at a time", and none but OpenAI knows
-namespaces: what was said otherwise on the way out is made good on the way back.
+Not every vendor has a word for "only these" or "one at a time", none but OpenAI knows namespaces,
+and some take only some names: what was said otherwise on the way out is made good on the way back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...domain.adjustments import Adjustment
+from ...domain.capabilities import Capabilities
+from ...domain.dialect import Dialect
 from ...domain.events import (
+    AnnotationAdded,
     FinishReason,
+    MessageStarted,
     ResponseFinished,
     StreamEvent,
+    TextDelta,
     ToolCallDelta,
     ToolCallStarted,
 )
 from ...domain.journal import Journal
 from ...domain.request import Generation, GenerationRequest
-from ...domain.tools import AllowedTools
-from ..adjusting.namespaces import Address, addresses, flat_names, flattens
-from ..lanes import WITHOUT_CONTENT
+from ...domain.tools import AllowedTools, FunctionTool, ToolDefinition, ToolNamespace
+from ..adjusting.fields import field_names, rename
+from ..adjusting.form import answer_tool
+from ..adjusting.namespaces import Address, addresses, tool_names
 from ..ports import Answer, LlmProvider
 from .answer import WrappedAnswer
+
+_AS_ANSWER = -1
+"""Stands for the place of the call that is the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`spaces` leads from flat names back; `allowed` None is all; `alone` is one call a choice."""
+    """What an answer is held to.
+
+    `spaces` leads from the names that went out back; `allowed` None is all; `alone` is one call a
+    choice; `fields` leads, for each tool with such, from the fields' names that went out back;
+    `form` is the name of the tool whose call is the answer itself.
+    """
 
     spaces: Mapping[str, Address]
     allowed: frozenset[Address] | None
     alone: bool
+    fields: Mapping[Address, Mapping[str, str]] = field(
+        default_factory=dict[Address, Mapping[str, str]]
+    )
+    form: str | None = None
 
     def refused(self, call: Address, *, later: bool) -> Adjustment | None:
         """Return what to note of a call that may not be passed on; `later`: it is not the first."""
@@ -42,22 +60,46 @@ class Rules:
         return None
 
 
-def rules_of(content: Generation, *, flattened: bool) -> Rules | None:
-    """Return what the answer to `content` is held to, None for nothing.
-
-    `flattened`: the target was told the tools without their namespaces.
-    """
+def rules_of(content: Generation, can: Capabilities, dialect: Dialect) -> Rules | None:
+    """Return what the answer of a target to `content` is held to, None for nothing."""
+    form = answer_tool(content, can)
+    if form is not None:
+        back = _ways_back((form,), can, frozenset())
+        return Rules({}, None, alone=False, fields=back, form=form.name)
     if not content.tools:
         return None
     choice = content.tool_choice
     allowed = None
     if isinstance(choice, AllowedTools):
         allowed = frozenset(addresses(content.tools, choice.names))
-    spaces: Mapping[str, Address] = {}
-    if flattened:
-        spaces = {flat: address for address, flat in flat_names(content.tools).items()}
+    # Calls of the past have names too, but nobody calls what is not among the tools any more.
+    present = replace(content, items=())
+    spaces = {flat: address for address, flat in tool_names(dialect, present, can).items()}
+    fields = _ways_back(content.tools, can, frozenset(spaces.values()))
     alone = content.parallel_tool_calls is False
-    return Rules(spaces, allowed, alone) if spaces or alone or allowed is not None else None
+    if spaces or alone or fields or allowed is not None:
+        return Rules(spaces, allowed, alone, fields)
+    return None
+
+
+def _ways_back(
+    tools: Iterable[ToolDefinition], can: Capabilities, flat: Container[Address]
+) -> Mapping[Address, Mapping[str, str]]:
+    """Return the way back for the fields of each function; of those in namespaces, if `flat`."""
+    if can.field_names is None:
+        return {}
+    ways: dict[Address, Mapping[str, str]] = {}
+    for tool in tools:
+        space = tool.name if isinstance(tool, ToolNamespace) else None
+        for inner in tool.tools if isinstance(tool, ToolNamespace) else (tool,):
+            if not isinstance(inner, FunctionTool) or (
+                space is not None and (space, inner.name) not in flat
+            ):
+                continue
+            names = field_names(inner.parameters, can)
+            if names:
+                ways[space, inner.name] = {made: name for name, made in names.items()}
+    return ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +110,33 @@ class Enforcing(LlmProvider):
 
     async def open(self, request: GenerationRequest) -> Answer:
         answer = await self.inner.open(request)
-        if request.journal.relayed or request.dialect in WITHOUT_CONTENT:
+        if request.journal.relayed:
             return answer
-        content, can = request.content.get(), request.capabilities
-        rules = rules_of(content, flattened=flattens(request.dialect, content, can))
+        rules = rules_of(request.content.get(), request.capabilities, request.dialect)
         return _HeldAnswer(answer, rules, request.journal) if rules is not None else answer
 
 
 @dataclass(slots=True)
+class _Held:
+    """A call whose arguments wait until they are whole: its own place, and the way back."""
+
+    place: int
+    names: Mapping[str, str]
+    arguments: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True)
 class _Calls:
-    """The calls of one choice: the upstream's index -> the caller's, None for suppressed ones."""
+    """The calls of one choice: the upstream's index -> the caller's, None for suppressed ones.
+
+    `said` are the words of an answer that has to be a call, kept back until it is known to be one.
+    """
 
     places: dict[int, int | None] = field(default_factory=dict[int, int | None])
+    held: dict[int, _Held] = field(default_factory=dict[int, _Held])
     kept: int = 0
+    answered: bool = False
+    said: list[StreamEvent] = field(default_factory=list[StreamEvent])
 
 
 class _HeldAnswer(WrappedAnswer):
@@ -94,36 +150,95 @@ class _HeldAnswer(WrappedAnswer):
 
     async def read(self) -> Sequence[StreamEvent]:
         while events := await self._inner.read():
-            held = [kept for event in events if (kept := self._held(event)) is not None]
-            if held:  # a batch is never empty before the end
-                return held
+            passed: list[StreamEvent] = []
+            for event in events:
+                self._pass(event, passed)
+            if passed:  # a batch is never empty before the end
+                return passed
         return ()
 
-    def _held(self, event: StreamEvent) -> StreamEvent | None:
-        if isinstance(event, ToolCallDelta):
-            place = self._choices[event.choice].places[event.index]
-            if place is None:
-                return None
-            return event if place == event.index else replace(event, index=place)
-        if isinstance(event, ToolCallStarted):
-            return self._started(event)
-        if isinstance(event, ResponseFinished):
-            return self._finished(event)
-        return event
+    def _pass(self, event: StreamEvent, passed: list[StreamEvent]) -> None:
+        """Put what `event` lets through behind what has `passed`."""
+        match event:
+            case ToolCallDelta():
+                self._delta(event, passed)
+            case ToolCallStarted():
+                self._started(event, passed)
+            case ResponseFinished():
+                for number, calls in self._choices.items():
+                    self._free(number, calls, passed)
+                    if calls.answered:
+                        self._note_words(calls)
+                    else:
+                        passed += calls.said
+                passed.append(self._finished(event))
+            case TextDelta() | MessageStarted() | AnnotationAdded() if self._rules.form is not None:
+                self._choices.setdefault(event.choice, _Calls()).said.append(event)
+            case _:
+                passed.append(event)
 
-    def _started(self, event: ToolCallStarted) -> ToolCallStarted | None:
+    def _delta(self, event: ToolCallDelta, passed: list[StreamEvent]) -> None:
+        calls = self._choices[event.choice]
+        held = calls.held.get(event.index)
+        place = calls.places[event.index]
+        if held is not None:
+            held.arguments.append(event.arguments)
+        elif place == _AS_ANSWER:
+            passed.append(TextDelta(event.arguments, event.choice))
+        elif place is not None:
+            passed.append(event if place == event.index else replace(event, index=place))
+
+    def _started(self, event: ToolCallStarted, passed: list[StreamEvent]) -> None:
         calls = self._choices.setdefault(event.choice, _Calls())
-        space, name = self._rules.spaces.get(event.name, (event.namespace, event.name))
-        refused = self._rules.refused((space, name), later=calls.kept > 0)
+        if self._rules.form is not None:
+            self._answer_started(event, calls)
+            return
+        self._free(event.choice, calls, passed, only_whole=True)
+        address = (event.namespace, event.name)
+        if event.namespace is None:
+            address = self._rules.spaces.get(event.name, address)
+        refused = self._rules.refused(address, later=calls.kept > 0)
         if refused is not None:
             calls.places[event.index] = None
             self._note(refused)
-            return None
+            return
         place = calls.places[event.index] = calls.kept
         calls.kept += 1
-        if (place, space, name) == (event.index, event.namespace, event.name):
-            return event
-        return replace(event, index=place, namespace=space, name=name)
+        if address in self._rules.fields:
+            calls.held[event.index] = _Held(place, self._rules.fields[address])
+        space, name = address
+        same = (place, space, name) == (event.index, event.namespace, event.name)
+        passed.append(event if same else replace(event, index=place, namespace=space, name=name))
+
+    def _answer_started(self, event: ToolCallStarted, calls: _Calls) -> None:
+        if calls.answered or event.name != self._rules.form:
+            calls.places[event.index] = None
+            self._note(Adjustment("response_format", "suppressed", "calls beside the answer"))
+            return
+        calls.answered = True
+        calls.places[event.index] = _AS_ANSWER
+        names = self._rules.fields.get((None, event.name))
+        if names is not None:
+            calls.held[event.index] = _Held(_AS_ANSWER, names)
+
+    def _note_words(self, calls: _Calls) -> None:
+        if any(isinstance(one, TextDelta) and one.text.strip() for one in calls.said):
+            self._note(Adjustment("response_format", "suppressed", "words beside the answer"))
+
+    def _free(
+        self, choice: int, calls: _Calls, passed: list[StreamEvent], *, only_whole: bool = False
+    ) -> None:
+        """Pass on the arguments that waited; `only_whole`: those that are JSON already."""
+        for index, held in list(calls.held.items()):
+            arguments = "".join(held.arguments)
+            said = rename(arguments, held.names)
+            if only_whole and said is arguments:
+                continue
+            del calls.held[index]
+            if held.place == _AS_ANSWER:
+                passed.append(TextDelta(said, choice))
+            elif said:
+                passed.append(ToolCallDelta(held.place, said, choice))
 
     def _finished(self, event: ResponseFinished) -> ResponseFinished:
         reasons = tuple(self._reason(choice, reason) for choice, reason in enumerate(event.reasons))

@@ -278,8 +278,12 @@ def test_a_choice_that_cannot_be_forced_becomes_an_instruction(
 @pytest.mark.parametrize(
     ("can", "wanted", "left"),
     [
-        ({"structured": Structured.JSON_OBJECT}, SCHEMA, JsonText()),
-        ({"structured": Structured.NONE}, SCHEMA, PlainText()),
+        (
+            {"structured": Structured.JSON_OBJECT, "forced_tool_choice": False},
+            SCHEMA,
+            JsonText(),
+        ),
+        ({"structured": Structured.NONE, "tools": False}, SCHEMA, PlainText()),
         ({"structured": Structured.NONE}, JsonText(), PlainText()),
         ({"json_object": False}, JsonText(), PlainText()),
         ({"json_object": False}, SCHEMA, SCHEMA),

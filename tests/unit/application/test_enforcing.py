@@ -177,7 +177,8 @@ async def test_whatever_is_called_what_is_left_obeys_the_laws(
 
 def test_a_request_without_tools_has_no_rules() -> None:
     content = content_of(user("Hi"), tool_choice=AllowedTools(("a",)), parallel_tool_calls=False)
-    assert rules_of(content, flattened=True) is None
+    can = Capabilities(dialects=frozenset())
+    assert rules_of(content, can, Dialect.RESPONSES) is None
 
 
 names = st.text(st.sampled_from("ab_-. /ü"), min_size=1, max_size=70)

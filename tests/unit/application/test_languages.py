@@ -29,7 +29,8 @@ TOOLS = saying("Hi", tools=(WEATHER,))
         (SOLVER, CHAT, replace(TOOLS, effort=Effort.LOW), RESPONSES),
         (replace(BOTH, dialects=frozenset({CHAT})), RESPONSES, TOOLS, CHAT),
         (replace(BOTH, dialects=frozenset({RESPONSES})), CHAT, PLAIN, RESPONSES),
-        (replace(BOTH, dialects=frozenset({Dialect.MESSAGES})), CHAT, PLAIN, None),
+        (replace(BOTH, dialects=frozenset({Dialect.MESSAGES})), CHAT, PLAIN, Dialect.MESSAGES),
+        (replace(BOTH, dialects=frozenset()), CHAT, PLAIN, None),
     ],
 )
 def test_a_request_goes_out_in_its_own_language_where_it_can(

@@ -1,13 +1,15 @@
-"""JSON Schemas made simpler for providers that refuse some keywords."""
+"""JSON Schemas without the keywords that a provider refuses."""
 
 from collections.abc import Collection
 
-from ..domain.json_values import JsonObject, JsonValue
+from ...domain.json_values import JsonObject, JsonValue
 
 # Members whose keys are names chosen by the schema's author, not keywords.
-_NAME_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
+NAME_MAPS = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+)
 # Members whose values are data, not schemas.
-_DATA = frozenset({"const", "enum", "default", "examples", "required"})
+DATA = frozenset({"const", "enum", "default", "examples", "required"})
 
 
 def without_keywords(schema: JsonObject, refused: Collection[str], dropped: set[str]) -> JsonObject:
@@ -16,9 +18,9 @@ def without_keywords(schema: JsonObject, refused: Collection[str], dropped: set[
     for key, value in schema.items():
         if key in refused:
             dropped.add(key)
-        elif key in _NAME_MAPS and isinstance(value, dict):
+        elif key in NAME_MAPS and isinstance(value, dict):
             kept[key] = {name: _simpler(inner, refused, dropped) for name, inner in value.items()}
-        elif key in _DATA:
+        elif key in DATA:
             kept[key] = value
         else:
             kept[key] = _simpler(value, refused, dropped)
