@@ -7,7 +7,7 @@ that makes a mistake of ours visible: neighbours of one role, which it would mer
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from .fake_upstream import Json, objects_in
@@ -16,22 +16,40 @@ _KEY = b"only the fake model knows"
 _FIELDS = {
     "anthropic_version", "model", "max_tokens", "messages", "system", "tools", "tool_choice",
     "thinking", "output_config", "temperature", "top_p", "top_k", "stop_sequences", "metadata",
-    "service_tier", "stream",
+    "service_tier", "stream", "cache_control", "anthropic_beta",
 }  # fmt: skip
+# What a beta brings, and its name for it.
+_BETAS = {
+    "context_management": "context-management-2025-06-27",
+    "mcp_servers": "mcp-client-2025-11-20",
+}
+_MOST_MARKS = 4
 _BLOCK_FIELDS = {
-    "text": {"text"},
-    "image": {"source"},
-    "document": {"source", "title"},
-    "tool_use": {"id", "name", "input"},
-    "tool_result": {"tool_use_id", "content", "is_error"},
+    "text": {"text", "cache_control", "citations"},
+    "image": {"source", "cache_control"},
+    "document": {"source", "title", "context", "citations", "cache_control"},
+    "search_result": {"source", "title", "content", "citations", "cache_control"},
+    "tool_use": {"id", "name", "input", "cache_control"},
+    "tool_result": {"tool_use_id", "content", "is_error", "cache_control"},
+    "server_tool_use": {"id", "name", "input"},
+    "web_search_tool_result": {"tool_use_id", "content"},
     "thinking": {"thinking", "signature"},
     "redacted_thinking": {"data"},
 }
 _OF_ROLE = {
-    "user": {"text", "image", "document", "tool_result"},
-    "assistant": {"text", "tool_use", "thinking", "redacted_thinking"},
-}
-_IN_RESULT = {"text", "image", "document"}
+    "user": {"text", "image", "document", "search_result", "tool_result"},
+    "assistant": {
+        "text", "tool_use", "thinking", "redacted_thinking", "server_tool_use",
+        "web_search_tool_result",
+    },
+    "system": {"text"},
+}  # fmt: skip
+_IN_RESULT = {"text", "image", "document", "search_result"}
+_SOURCES = {"base64", "text", "content", "url", "file"}
+_TOOL_FIELDS = {
+    "name", "description", "input_schema", "strict", "cache_control", "type", "defer_loading",
+    "eager_input_streaming", "allowed_callers", "input_examples",
+}  # fmt: skip
 _NO_KEYWORDS = {
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
     "maxLength", "maxItems", "uniqueItems", "patternProperties", "minProperties", "maxProperties",
@@ -53,9 +71,12 @@ def call_id(model: str, place: str, *, thought: bool) -> str:
     return f"toolu_{'T' if thought else 'n'}{sign(model, place)[:20]}"
 
 
-def check(body: Json, model: str, *, version: str, vertex: bool) -> None:
-    """Raise `Refused` as the service would."""
-    known = _FIELDS - ({"model"} if vertex else {"anthropic_version"})
+def check(
+    body: Json, model: str, *, version: str, vertex: bool, betas: Collection[str] = ()
+) -> None:
+    """Raise `Refused` as the service would; `betas` are those that were asked for."""
+    known = _FIELDS - ({"model"} if vertex else {"anthropic_version", "anthropic_beta"})
+    known |= {name for name, beta in _BETAS.items() if beta in betas}
     if version == "2026-10-21":
         known -= {"temperature", "top_p", "top_k"}
     _no_others(body, known, "")
@@ -67,11 +88,13 @@ def check(body: Json, model: str, *, version: str, vertex: bool) -> None:
         raise Refused("temperature: Input should be less than or equal to 1")
     if any(not stop.strip() for stop in body.get("stop_sequences", ())):
         raise Refused("stop_sequences: each stop sequence must contain non-whitespace")
-    if "system" in body and not body["system"]:
-        raise Refused("system: text content blocks must be non-empty")
+    _check_system(body)
+    _check_marks(body)
     turns = [_turn(turn, place, vertex) for place, turn in enumerate(body.get("messages", ()))]
     if not turns:
         raise Refused("messages: at least one message is required")
+    _check_system_turns(turns, model)
+    turns = [turn for turn in turns if turn[0] != "system"]
     _check_order(turns)
     _check_tools(body, turns)
     _check_thinking(body, model)
@@ -80,6 +103,50 @@ def check(body: Json, model: str, *, version: str, vertex: bool) -> None:
     if form is not None:
         _no_others(form, {"type", "schema"}, "output_config.format.")
         _check_schema(form["schema"], "output_config.format.schema")
+
+
+def _check_system(body: Json) -> None:
+    system = body.get("system")
+    if system is None or (isinstance(system, str) and system):
+        return
+    if not system:
+        raise Refused("system: text content blocks must be non-empty")
+    for block in system:
+        _check_block(block, {"text"}, "system", vertex=False)
+
+
+def _check_system_turns(turns: Sequence[tuple[str, list[Json]]], model: str) -> None:
+    for place, (role, _) in enumerate(turns):
+        if role != "system":
+            continue
+        if not (_family_5(model) or "-4-8" in model):
+            raise Refused(f"messages.{place}.role: Input should be 'user' or 'assistant'")
+        if place == 0 or turns[place - 1][0] != "user":
+            raise Refused(f"messages.{place}: system messages may only follow a user turn")
+
+
+def _check_marks(body: Json) -> None:
+    marks = _marks_in([body.get("tools"), body.get("system"), body.get("messages")])
+    if "cache_control" in body:
+        marks.append(body["cache_control"])
+    for mark in marks:
+        _no_others(mark, {"type", "ttl"}, "cache_control.")
+        if mark["type"] != "ephemeral" or mark.get("ttl", "5m") not in ("5m", "1h"):
+            raise Refused("cache_control: Input should be 'ephemeral', for '5m' or '1h'")
+    if len(marks) > _MOST_MARKS:
+        raise Refused(
+            f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided. "
+            f"Found {len(marks)}."
+        )
+
+
+def _marks_in(value: Any) -> list[Json]:
+    if isinstance(value, list):
+        return [mark for inner in value for mark in _marks_in(inner)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["cache_control"]] if "cache_control" in value else []
+    return own + _marks_in(value.get("content"))
 
 
 def _no_others(value: Json, known: set[str], where: str) -> None:
@@ -113,7 +180,9 @@ def _check_block(block: Json, allowed: set[str], where: str, vertex: bool) -> No
         raise Refused("messages: text content blocks must contain non-whitespace text")
     if kind in ("image", "document"):
         source = block["source"]
-        if vertex and source["type"] == "url":
+        if source["type"] not in _SOURCES:
+            raise Refused(f"{where}.source: Input tag does not match any of the expected tags")
+        if vertex and source["type"] in ("url", "file"):
             raise Refused(f"{where}.source: URL sources are not supported")
         if kind == "image" and source.get("media_type", "image/png") not in _IMAGE_TYPES:
             raise Refused(f"{where}.source.media_type: Input should be 'image/jpeg', …")
@@ -163,7 +232,9 @@ def _check_tools(body: Json, turns: Sequence[tuple[str, list[Json]]]) -> None:
     tools = body.get("tools", [])
     for place, tool in enumerate(tools):
         where = f"tools.{place}"
-        _no_others(tool, {"name", "description", "input_schema", "strict"}, f"{where}.")
+        if tool.get("type", "custom") != "custom":
+            continue  # of a type of Anthropic's own
+        _no_others(tool, _TOOL_FIELDS, f"{where}.")
         if not re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", tool["name"]):
             raise Refused(f"{where}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
         if tool["input_schema"].get("type") != "object":
@@ -188,7 +259,9 @@ def _check_tools(body: Json, turns: Sequence[tuple[str, list[Json]]]) -> None:
 def thinks(body: Json, model: str) -> bool:
     """Whether the model thinks: from the fifth family on also if nobody says so."""
     form = body.get("thinking", {}).get("type")
-    return form in ("enabled", "adaptive") or (form is None and bool(_family_5(model)))
+    return form in ("enabled", "adaptive", "between_tools") or (
+        form is None and bool(_family_5(model))
+    )
 
 
 def _family_5(model: str) -> re.Match[str] | None:
@@ -210,6 +283,10 @@ def _check_thinking(body: Json, model: str) -> None:
             raise Refused("`temperature` may only be set to 1 when thinking is enabled")
     if form == "adaptive" and not newer and "-4-6" not in model:
         raise Refused("thinking.type.adaptive: not supported by this model")
+    if form == "between_tools" and "sonnet-5-5" not in model:
+        raise Refused("thinking.type.between_tools: not supported by this model")
+    if thinking.get("display", "omitted") not in ("summarized", "omitted"):
+        raise Refused("thinking.display: Input should be 'summarized' or 'omitted'")
     always = re.match(r"claude-(opus|sonnet)-5-5|claude-fable-5-1", model)
     if form == "disabled" and always:
         raise Refused("thinking.type.disabled: not supported by this model")

@@ -9,10 +9,11 @@ conversation alone (`fake_upstream`).
 
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
+from urllib.parse import parse_qs
 
 from .claude_rules import Refused, call_id, check, sign, thinks
 from .fake_upstream import (
@@ -34,6 +35,7 @@ _VERTEX = re.compile(
 )
 _MARKERS = ("vertex-2023-10-16", "2026-10-21")
 _VERSIONS = ("2023-06-01", "2026-10-21")
+MODELS = ("claude-opus-4-6", "claude-opus-4-8", "claude-sonnet-5-5")
 
 
 def error_reply(status: int, kind: str, message: str = "planned") -> Reply:
@@ -44,18 +46,27 @@ def error_reply(status: int, kind: str, message: str = "planned") -> Reply:
 
 @dataclass(slots=True)
 class FakeClaude(FakeUpstream):
+    key: str | None = None
+
     def unauthenticated(self) -> Reply:
         error = {"code": 401, "message": "Request had invalid credentials.",
                  "status": "UNAUTHENTICATED"}  # fmt: skip
         return Reply(401, json.dumps([{"error": error}]).encode())
 
     def answer(self, request: Received) -> Reply:
+        if self.key is not None and request.headers.get("x-api-key") != self.key:
+            return error_reply(401, "authentication_error", "invalid x-api-key")
         body = request.body
-        path = request.path.partition("?")[0]
+        path, _, query = request.path.partition("?")
+        if path == "/v1/models":
+            return _models(query)
         if path.endswith("/models/count-tokens:rawPredict"):
             return Reply(body=b'{"input_tokens":3}')
         found = _VERTEX.fullmatch(path)
+        betas = request.headers.get("anthropic-beta", "").split(",")
         try:
+            if path == "/v1/messages/count_tokens":
+                return _count(request, betas)
             if found is not None:
                 model = found["model"].replace("%40", "@")
                 version = body.get("anthropic_version", "")
@@ -65,14 +76,12 @@ class FakeClaude(FakeUpstream):
                     raise Refused("stream: does not fit the method that was called")
             elif path == "/v1/messages":
                 model = body.get("model", "")
-                version = request.headers.get("anthropic-version", "")
-                if version not in _VERSIONS:
-                    raise Refused("anthropic-version: header is required")
+                version = _demand_version(request)
             else:
                 return error_reply(404, "not_found_error", f"no such path: {path}")
             if not model.startswith("claude-"):
                 return error_reply(404, "not_found_error", f"model: {model}")
-            check(body, model, version=version, vertex=found is not None)
+            check(body, model, version=version, vertex=found is not None, betas=betas)
         except Refused as refused:
             return error_reply(400, "invalid_request_error", str(refused))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -80,10 +89,45 @@ class FakeClaude(FakeUpstream):
         return _reply(body, model)
 
 
+def _count(request: Received, betas: Sequence[str]) -> Reply:
+    """Count as the body says: what only an answer needs is refused."""
+    body = request.body
+    _demand_version(request)
+    for name in ("max_tokens", "stream", "temperature", "metadata"):
+        if name in body:
+            raise Refused(f"{name}: Extra inputs are not permitted")
+    filled = {"max_tokens": 64_000} | body
+    check(filled, body["model"], version=_VERSIONS[1], vertex=False, betas=betas)
+    return Reply(body=json.dumps({"input_tokens": len(json.dumps(body)) // 4}).encode())
+
+
+def _demand_version(request: Received) -> str:
+    version = request.headers.get("anthropic-version", "")
+    if version not in _VERSIONS:
+        raise Refused("anthropic-version: header is required")
+    return version
+
+
+def _models(query: str) -> Reply:
+    """Return two models a page, whatever is asked for: who wants more must turn it."""
+    after = parse_qs(query).get("after_id", [""])[0]
+    start = MODELS.index(after) + 1 if after else 0
+    page = MODELS[start : start + 2]
+    listed = [{"type": "model", "id": name, "display_name": name} for name in page]
+    more = start + 2 < len(MODELS)
+    body = {"data": listed, "has_more": more, "first_id": page[0], "last_id": page[-1]}
+    return Reply(body=json.dumps(body).encode())
+
+
 @contextmanager
-def fake_claude(*, token: str | None = None) -> Generator[FakeClaude, None, None]:
-    """Serve until the block ends; with `token` only those who bear it are answered."""
-    with serve(FakeClaude(token=token)) as served:
+def fake_claude(
+    *, token: str | None = None, key: str | None = None
+) -> Generator[FakeClaude, None, None]:
+    """Serve until the block ends; with `token` only those who bear it are answered.
+
+    `key` is asked for in `x-api-key`, as Anthropic does.
+    """
+    with serve(FakeClaude(token=token, key=key)) as served:
         yield cast("FakeClaude", served)  # serve gives back what it was given
 
 
@@ -117,6 +161,8 @@ def _read(body: Json) -> tuple[str, list[str], int]:
     results: list[str] = []
     steps = 0
     for turn in reversed(body["messages"]):
+        if turn["role"] == "system":
+            continue
         if turn["role"] == "assistant":
             steps += 1
             continue
@@ -140,7 +186,11 @@ def _decide(body: Json, said: str, results: list[str], steps: int) -> Said:
     form = body.get("output_config", {}).get("format")
     if form is not None:
         return Said(json.dumps(sample(form["schema"])))
-    tools = {tool["name"]: tool["input_schema"] for tool in body.get("tools", ())}
+    tools = {
+        tool["name"]: tool["input_schema"]
+        for tool in body.get("tools", ())
+        if "input_schema" in tool
+    }
     choice = body.get("tool_choice", {})
     if choice.get("type") == "none":
         tools = {}

@@ -31,6 +31,7 @@ CALLER_KEY: Final = "test-caller-key-not-secret"
 FAMILIES: Final[Mapping[str, str]] = {
     "demo": "demo",
     "claude": "claude-opus-4-6",
+    "anthropic": "claude-opus-4-8",
     "gemini": "gemini-3.6-flash",
     "vllm": "served/by-vllm",
     "generic": "served/by-any",
@@ -83,7 +84,7 @@ def every_family(folder: Path, *, names: Sequence[str] = tuple(FAMILIES)) -> Gen
         google = stack.enter_context(fake_google())
         fakes: dict[str, FakeOpenAI | FakeUpstream | None] = {}
         for name in names:
-            if name == "claude":
+            if name in ("claude", "anthropic"):
                 fakes[name] = stack.enter_context(fake_claude())
             elif name == "gemini":
                 fakes[name] = stack.enter_context(fake_gemini())
@@ -109,6 +110,8 @@ def _provider(name: str, fake: FakeOpenAI | FakeUpstream | None) -> str:
     lines: dict[str, object] = {"name": name, "models": [FAMILIES[name]]}
     if fake is None:
         lines |= {"type": "demo", "pace_s": 0}
+    elif name == "anthropic":
+        lines |= {"type": "anthropic", "base_url": fake.base_url, "api_key": UPSTREAM_KEY}
     elif isinstance(fake, FakeUpstream):
         lines |= {"type": "vertex", "project": "p", "region": "global", "base_url": fake.base_url}
     else:
