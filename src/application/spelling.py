@@ -37,6 +37,7 @@ _SPELLINGS: Mapping[Dialect, Mapping[str, str]] = {
 _HEAD = re.compile(r"[^.\[]*")
 _NESTED_TOOL = re.compile(r"(tools\[\d+\])\.(?:function|custom)\b")
 _PARAMETERS = re.compile(r"(tools\[\d+\])\.parameters\b")
+_SCHEMA = re.compile(r"^(output_config\.format)\.json_schema\b")
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
@@ -48,7 +49,8 @@ def spelled(param: str, dialect: Dialect) -> str:
     named = _HEAD.sub(lambda head: spelling.get(head[0], head[0]), param, count=1)
     named = _NESTED_TOOL.sub(r"\1", named)
     if dialect is Dialect.MESSAGES:
-        named = _INDEX.sub(r".\1", _PARAMETERS.sub(r"\1.input_schema", named))
+        named = _SCHEMA.sub(r"\1", _PARAMETERS.sub(r"\1.input_schema", named))
+        named = _INDEX.sub(r".\1", named)
     return named
 
 

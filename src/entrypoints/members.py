@@ -133,10 +133,52 @@ def decode_noting(
             if not text.startswith(_UNKNOWN):
                 raise misfit(text, param) from None
         name = text.split("`")[1]
-        dropped = _drop(value, text, name)
-        if dropped and name not in _ECHOED and len(ignored) < _MAX_NOTED:
-            ignored[f"{param.partition('[')[0]}.{name[:64]}"] = None
-    raise InvalidRequest(
+        if _drop(value, text, name):
+            _note(ignored, param, name)
+    raise _too_many_unknown(param)
+
+
+def decode_keeping(
+    decoder: "msgspec.json.Decoder[T]", raw: Raw, param: str, ignored: dict[str, None]
+) -> T:
+    """`decode_noting` for structs some of whose members stay unread: they are decoded from text."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        if not text.startswith(_UNKNOWN):
+            raise misfit(text, param) from None
+    except RecursionError:
+        raise InvalidRequest(f"'{param}' nests too deeply.", param=param) from None
+    members = decode_member(_MEMBERS, raw, param)
+    for _ in range(_MIN_PASSES):
+        name = text.split("`")[1]
+        place = _PLACE.search(text)
+        if place is None or not place[1]:
+            said = bool(decode_member(_PLAIN, members.pop(name), param))
+        else:
+            head = _STEP.findall(place[1])[0][1:]
+            inner: dict[str, Any] = {head: decode_member(_PLAIN, members[head], param)}  # as below
+            said = _drop(inner, text, name)
+            members[head] = Raw(msgspec.json.encode(inner[head]))
+        if said:
+            _note(ignored, param, name)
+        try:
+            return decoder.decode(msgspec.json.encode(members))
+        except msgspec.ValidationError as error:
+            text = str(error)
+            if not text.startswith(_UNKNOWN):
+                raise misfit(text, param) from None
+    raise _too_many_unknown(param)
+
+
+def _note(ignored: dict[str, None], param: str, name: str) -> None:
+    if name not in _ECHOED and len(ignored) < _MAX_NOTED:
+        ignored[f"{param.partition('[')[0]}.{name[:64]}"] = None
+
+
+def _too_many_unknown(param: str) -> InvalidRequest:
+    return InvalidRequest(
         f"'{param}' has too many different members that are unknown here.",
         param=param,
         reason="unknown_parameter",

@@ -29,7 +29,7 @@ from ...domain.conversation import (
 )
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest
-from ..members import decode_member, decode_noting, missing
+from ..members import decode_keeping, decode_member, decode_noting, missing
 from .wire import (
     CacheControl,
     DocumentBlock,
@@ -187,7 +187,7 @@ def _filled(text: str, param: str) -> str:
 
 
 def _read_image(raw: Raw, param: str, reading: Reading) -> Part:
-    block = decode_noting(_IMAGE, raw, param, reading.ignored)
+    block = decode_keeping(_IMAGE, raw, param, reading.ignored)
     source = f"{param}.source"
     match kind_of(block.source, source):
         case "base64":
@@ -205,7 +205,7 @@ def _read_image(raw: Raw, param: str, reading: Reading) -> Part:
 
 
 def _read_document(raw: Raw, param: str, reading: Reading) -> Part:
-    block = decode_noting(_DOCUMENT, raw, param, reading.ignored)
+    block = decode_keeping(_DOCUMENT, raw, param, reading.ignored)
     cites = block.citations is not None and bool(block.citations.enabled)
     notes = DocumentNotes(block.context, cites) if block.context is not None or cites else None
     source = f"{param}.source"
@@ -240,6 +240,9 @@ def _checked_base64(data: str, param: str) -> str:
         found = binascii.a2b_base64(data, strict_mode=True)
     except ValueError as error:
         raise InvalidRequest("invalid base64 data", param=param) from error
+    # Python's strict mode lets more padding pass than there is room for.
+    if len(data) % 4 or data.endswith("==="):
+        raise InvalidRequest("invalid base64 data", param=param)
     if not found:
         raise InvalidRequest("the data is empty", param=param)
     return data

@@ -26,7 +26,7 @@ from ...domain.conversation import (
 )
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest
-from ..members import decode_member, decode_noting
+from ..members import decode_keeping, decode_member, decode_noting
 from .blocks import Reading, decode_part, decode_parts, decode_system, kind_of
 from .sealing import open_thinking
 from .wire import (
@@ -61,7 +61,7 @@ def decode_turns(raw: Raw, reading: Reading) -> list[Item]:
     history = _History(reading, len(messages) - 1)
     for number, text in enumerate(messages):
         param = f"messages[{number}]"
-        history.add(decode_noting(_MESSAGE, text, param, reading.ignored), number, param)
+        history.add(decode_keeping(_MESSAGE, text, param, reading.ignored), number, param)
     history.check_answered(len(messages))
     return history.items
 
@@ -143,7 +143,7 @@ class _History:
 
     def _answer(self, raw: Raw, param: str) -> None:
         reading = self._reading
-        block = decode_noting(_TOOL_RESULT, raw, param, reading.ignored)
+        block = decode_keeping(_TOOL_RESULT, raw, param, reading.ignored)
         id_ = block.tool_use_id
         if id_ in self._answered:
             raise InvalidRequest(
@@ -206,7 +206,7 @@ class _History:
 
     def _call(self, raw: Raw, param: str) -> None:
         reading = self._reading
-        block = decode_noting(_TOOL_USE, raw, param, reading.ignored)
+        block = decode_keeping(_TOOL_USE, raw, param, reading.ignored)
         if memoryview(block.input)[0] != 0x7B:  # {
             raise InvalidRequest("Input should be an object", param=f"{param}.input")
         if block.id in self._called:

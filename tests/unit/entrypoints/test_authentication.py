@@ -30,6 +30,16 @@ async def test_a_key_is_found_in_any_carrier(name: bytes, prefix: bytes) -> None
     assert caller.key_id
 
 
+async def test_of_two_carriers_the_dialect_says_which_counts() -> None:
+    ring, key = await ring_and_key()
+    both = {b"authorization": b"Bearer another", b"x-api-key": key}
+    assert admit(both, ring, open_access=False, named_first=True).tenant == "acme"
+    with pytest.raises(InvalidKey):
+        admit(both, ring, open_access=False)
+    bearer = {b"authorization": b"Bearer " + key, b"x-api-key": b""}
+    assert admit(bearer, ring, open_access=False, named_first=True).tenant == "acme"
+
+
 async def test_no_key_and_a_wrong_key_are_refused() -> None:
     ring, key = await ring_and_key()
     for headers in ({}, {b"authorization": b"Basic " + key}, {b"authorization": b"Bearer "}):
