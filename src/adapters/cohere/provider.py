@@ -1,7 +1,7 @@
 """CohereProvider: Cohere's models at Cohere's address, or wherever its API v2 is offered."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from ...application.ports import Answer, LlmProvider
@@ -11,10 +11,13 @@ from ...domain.request import GenerationRequest
 from ...domain.secret import Secret
 from ..cohere_v2.capabilities import BASE, RULES
 from ..cohere_v2.decode import cohere_language
+from ..cohere_v2.embed import decode_embedding, encode_embedding
 from ..cohere_v2.encode import encode_request
+from ..cohere_v2.errors import decode_error
 from ..cohere_v2.ranges import within_ranges
 from ..transport.answers import open_answer
 from ..transport.client import HttpCall, HttpClient
+from ..transport.embedding_answers import open_embeddings
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 
@@ -41,9 +44,20 @@ class CohereProvider(LlmProvider):
         self.client = HttpClient(options.name, options.transport)
         self.headers = _fixed_headers(options)
         self._chat = options.base_url.join("/v2/chat")
+        self._embed = options.base_url.join("/v2/embed")
         self.capabilities = lru_cache(maxsize=1024)(_capabilities)
 
     async def open(self, request: GenerationRequest) -> Answer:
+        if request.embedding is not None:
+            asked = encode_embedding(
+                request.embedding.get(), model=request.model, capabilities=request.capabilities
+            )
+            return await open_embeddings(
+                self.client,
+                HttpCall(self._embed, self.headers, asked),
+                partial(decode_embedding, model=request.model),
+                decode_error,
+            )
         content, clamped = within_ranges(request.content.get())
         record(request, clamped)
         body = encode_request(
