@@ -100,6 +100,20 @@ _COMPANIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "api_version": ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"),
         "models": ("AZURE_OPENAI_DEPLOYMENT", "MODELMUX_MODELS"),
     },
+    "anthropic": {
+        "base_url": ("ANTHROPIC_BASE_URL",),
+        "api_key": ("ANTHROPIC_API_KEY",),
+        **_MODELS,
+    },
+    "gemini": {"api_key": ("GEMINI_API_KEY", "GOOGLE_API_KEY"), **_MODELS},
+    "bedrock": {
+        "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+        "api_key": ("AWS_BEARER_TOKEN_BEDROCK",),
+        **_MODELS,
+    },
+    "cohere": {"api_key": ("CO_API_KEY", "COHERE_API_KEY"), **_MODELS},
+    "ollama": {"base_url": ("OLLAMA_BASE_URL",), "api_key": ("OLLAMA_API_KEY",), **_MODELS},
+    "huggingface": {"api_key": ("HF_TOKEN",), **_MODELS},
     "demo": _MODELS,
     "openai": _COMPATIBLE,
 }

@@ -122,7 +122,7 @@ class Resolver:
 
     def _typed(self, table: Table, path: KeyPath) -> Table:
         """Return a provider's table whose type is one of `PROVIDER_TYPES`."""
-        kinds = (*PROVIDER_TYPES, *sorted(self.presets))
+        kinds = tuple(dict.fromkeys((*PROVIDER_TYPES, *sorted(self.presets))))
         named = table.get("type", "openai_compat" if "preset" in table else None)
         if not isinstance(named, str):
             raise self.origins.error(

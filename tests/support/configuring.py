@@ -8,7 +8,7 @@ from modelmux.entrypoints.settings_environment import FoundProvider
 from modelmux.entrypoints.settings_file import Loaded, Surroundings, load_settings
 from modelmux.entrypoints.toml_positions import KeyPath
 
-PRESETS = ("ollama", "openai", "deepseek")
+PRESETS = ("ollama", "openai", "deepseek", "huggingface")
 DEMO = FoundProvider({"type": "demo"}, "built in", "nothing was found")
 
 

@@ -47,6 +47,7 @@ def banner(facts: Facts) -> str:
         f"-H 'content-type: application/json' -d '{body}'",
         f'  Python  OpenAI(base_url="{facts.url}/v1", api_key="{key}")',
         f"  tools   export OPENAI_BASE_URL={facts.url}/v1 OPENAI_API_KEY={key}",
+        f"  Claude  export ANTHROPIC_BASE_URL={facts.url} ANTHROPIC_AUTH_TOKEN={key}",
         "",
     ]
     return "\n".join(lines)

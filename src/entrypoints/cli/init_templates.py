@@ -101,6 +101,51 @@ models = [<models>]
 """,
         (Question("models", _MODELS.prompt, "", '"gpt-5-mini"'),),
     ),
+    "anthropic": Template(
+        "Claude at Anthropic",
+        """\
+[provider]
+type = "anthropic"
+api_key = "${ANTHROPIC_API_KEY}"
+models = [<models>]               # empty: whatever the key may use
+""",
+        (Question("models", _MODELS.prompt, "", '"claude-sonnet-5-5"'),),
+    ),
+    "gemini": Template(
+        "Gemini by API key",
+        """\
+[provider]
+type = "gemini"
+api_key = "${GEMINI_API_KEY}"
+models = [<models>]
+""",
+        (Question("models", _MODELS.prompt, "", '"gemini-3.6-flash"'),),
+    ),
+    "bedrock": Template(
+        "models on AWS Bedrock",
+        """\
+# Sign-in is AWS's own, found where its tools find it (pip install "modelmux[aws]"), or a key of
+# Bedrock's: api_key = "${AWS_BEARER_TOKEN_BEDROCK}"
+[provider]
+type = "bedrock"
+region = "<region>"
+models = [<models>]
+""",
+        (
+            Question("region", "AWS region", "${AWS_REGION}", "us-east-1"),
+            Question("models", _MODELS.prompt, "", '"amazon.nova-pro-v1:0"'),
+        ),
+    ),
+    "cohere": Template(
+        "Cohere",
+        """\
+[provider]
+type = "cohere"
+api_key = "${CO_API_KEY}"
+models = [<models>]
+""",
+        (Question("models", _MODELS.prompt, "", '"command-a-03-2025"'),),
+    ),
     "ollama": Template(
         "models on this machine, served by Ollama",
         """\
@@ -108,7 +153,17 @@ models = [<models>]
 type = "ollama"
 base_url = "<base_url>"
 """,
-        (Question("base_url", "Address of Ollama", "http://127.0.0.1:11434/v1"),),
+        (Question("base_url", "Address of Ollama", "http://127.0.0.1:11434"),),
+    ),
+    "huggingface": Template(
+        "open models by way of Hugging Face",
+        """\
+[provider]
+type = "huggingface"
+api_key = "${HF_TOKEN}"
+models = [<models>]
+""",
+        (Question("models", _MODELS.prompt, "", '"openai/gpt-oss-120b"'),),
     ),
     "openai_compat": Template(
         "any other server that speaks OpenAI's chat completions",

@@ -33,7 +33,9 @@ The gateway does not know the key the client sent. An upstream's refusal is neve
   aiplatform.endpoints.predict. `modelmux doctor` tells which credentials were taken and why.
 - Azure: the key belongs to one resource; for Entra the identity needs the role
   "Cognitive Services OpenAI User" on it.
-- A clock that is minutes off makes Google and Microsoft refuse every token.
+- Bedrock: temporary AWS credentials end; `aws sts get-caller-identity` says whether yours have. The
+  role needs bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream.
+- A clock that is minutes off makes Google, Microsoft and AWS refuse every token and signature.
 """,
     ),
     "vertex": Trouble(
@@ -48,6 +50,29 @@ The gateway does not know the key the client sent. An upstream's refusal is neve
   helps, and so does a second target in the route.
 - In a container: mount a credentials file and set GOOGLE_APPLICATION_CREDENTIALS, or run with an
   attached service account.
+""",
+    ),
+    "claude": Trouble(
+        "Claude Code, and other clients that speak Anthropic's Messages",
+        """
+- `export ANTHROPIC_BASE_URL=http://127.0.0.1:3000` (without /v1) and ANTHROPIC_AUTH_TOKEN or
+  ANTHROPIC_API_KEY with a key of the gateway's; on this machine without keys any word will do.
+- The client asks for model names of Anthropic's: give a route such a name, or write it among its
+  `aliases`, whatever stands behind.
+- `modelmux explain body.json` shows what its request becomes for each target.
+- A 400 that names `thinking` or a signature: a history of one vendor's went to another by hand.
+  The gateway leaves out what is not the target's own; clients must send thoughts back unchanged.
+""",
+    ),
+    "bedrock": Trouble(
+        "models on AWS Bedrock",
+        """
+- "needs botocore": pip install "modelmux[aws]", or use a key of Bedrock's: AWS_BEARER_TOKEN_BEDROCK.
+- 403 for one model: access to it has to be granted in the console, in that very region.
+- 400 "on-demand throughput isn't supported": call the inference profile, whose id has the area in
+  front, such as us.anthropic.claude-sonnet-4-5-20250929-v1:0.
+- No region: set `region` for the provider, AWS_REGION, or `region` in the profile.
+- A model that does not know one form of call: choose another with `api`, or with `apis` by pattern.
 """,
     ),
     "vllm": Trouble(

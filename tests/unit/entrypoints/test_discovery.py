@@ -22,20 +22,57 @@ def nobody(port: int, path: str) -> bytes | None:
         ({"OPENAI_API_KEY": SECRET}, ["openai"]),
         ({"AZURE_OPENAI_ENDPOINT": "https://x", "AZURE_OPENAI_API_KEY": SECRET}, ["azure"]),
         ({"AZURE_OPENAI_ENDPOINT": "https://x"}, ["demo"]),
-        ({"ANTHROPIC_API_KEY": SECRET}, ["demo"]),
+        ({"ANTHROPIC_API_KEY": SECRET}, ["anthropic"]),
+        ({"GEMINI_API_KEY": SECRET}, ["gemini"]),
+        ({"GOOGLE_API_KEY": SECRET}, ["gemini"]),
+        ({"AWS_BEARER_TOKEN_BEDROCK": SECRET, "AWS_REGION": "eu-west-1"}, ["bedrock"]),
+        ({"AWS_BEARER_TOKEN_BEDROCK": SECRET}, ["demo"]),
+        (
+            {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "x"},
+            ["bedrock"],
+        ),
+        ({"AWS_ACCESS_KEY_ID": "x", "AWS_REGION": "x"}, ["demo"]),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "AWS_REGION": "x"}, ["bedrock"]),
+        ({"AWS_REGION": "x"}, ["demo"]),
+        ({"CO_API_KEY": SECRET}, ["cohere"]),
+        ({"COHERE_API_KEY": SECRET}, ["cohere"]),
+        ({"HF_TOKEN": SECRET}, ["huggingface"]),
+        ({"OPENAI_API_KEY": SECRET, "ANTHROPIC_API_KEY": SECRET}, ["openai", "anthropic"]),
     ],
     ids=lambda value: "+".join(value) or "nothing",
 )
 def test_variables_name_their_provider(
     environ: dict[str, str], kinds: list[str], tmp_path: Path
 ) -> None:
-    found = look_around({"HOME": str(tmp_path), **environ}, nobody)
+    found = look_around({"HOME": str(tmp_path), **environ}, nobody, lambda _: True)
     assert [provider.table["type"] for provider in found.providers] == kinds
 
 
-def test_tells_that_a_key_is_not_used(tmp_path: Path) -> None:
-    found = look_around({"HOME": str(tmp_path), "ANTHROPIC_API_KEY": SECRET}, nobody)
-    assert "ANTHROPIC_API_KEY is set, but" in found.remarks[0]
+def test_a_vendors_address_goes_with_its_key(tmp_path: Path) -> None:
+    environ = {"ANTHROPIC_API_KEY": SECRET, "ANTHROPIC_BASE_URL": "https://claude.example.com"}
+    provider = look_around({"HOME": str(tmp_path), **environ}, nobody).providers[0]
+    assert provider.table == {
+        "type": "anthropic",
+        "api_key": "${ANTHROPIC_API_KEY}",
+        "base_url": "${ANTHROPIC_BASE_URL}",
+    }
+
+
+def test_aws_credentials_are_found_in_their_file_and_need_a_region(tmp_path: Path) -> None:
+    file = tmp_path / ".aws" / "credentials"
+    file.parent.mkdir()
+    file.write_text("[default]\n")
+    home = {"HOME": str(tmp_path)}
+    without = look_around(home, nobody)
+    assert [provider.table["type"] for provider in without.providers] == ["demo"]
+    assert "no region: set AWS_REGION" in without.remarks[0]
+    around = {**home, "AWS_REGION": "us-east-1"}
+    unsigned = look_around(around, nobody, lambda _: False)
+    assert [provider.table["type"] for provider in unsigned.providers] == ["demo"]
+    assert 'pip install "modelmux[aws]"' in unsigned.remarks[0]
+    provider = look_around(around, nobody, lambda _: True).providers[0]
+    assert provider.table == {"type": "bedrock", "region": "${AWS_REGION}"}
+    assert str(file) in provider.told
 
 
 def test_googles_credentials_are_found_where_gcloud_leaves_them(tmp_path: Path) -> None:
@@ -82,6 +119,9 @@ def test_no_secret_is_copied_out_of_the_environment(tmp_path: Path) -> None:
         "OPENAI_API_KEY": SECRET,
         "AZURE_OPENAI_ENDPOINT": "https://x",
         "AZURE_OPENAI_API_KEY": SECRET,
+        "ANTHROPIC_API_KEY": SECRET,
+        "AWS_BEARER_TOKEN_BEDROCK": SECRET,
+        "AWS_REGION": "us-east-1",
     }
     assert SECRET not in repr(look_around(environ, nobody))
 

@@ -9,7 +9,10 @@ from modelmux.domain.errors import ConfigurationError
 from modelmux.entrypoints.settings_file import load_settings
 from tests.support.configuring import PRESETS, load_nothing, load_text, surroundings
 
-TYPES = "openai_compat, vllm, vertex, azure, demo, deepseek, ollama, openai"
+TYPES = (
+    "openai_compat, vllm, vertex, azure, anthropic, gemini, bedrock, cohere, ollama, demo, "
+    "deepseek, huggingface, openai"
+)
 
 
 class Bad(NamedTuple):

@@ -14,6 +14,11 @@ ENVIRON = {
     "AZURE_OPENAI_API_KEY": "test-key-not-secret",
     "OPENAI_API_KEY": "test-key-not-secret",
     "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+    "ANTHROPIC_API_KEY": "test-key-not-secret",
+    "GEMINI_API_KEY": "test-key-not-secret",
+    "CO_API_KEY": "test-key-not-secret",
+    "HF_TOKEN": "test-key-not-secret",
+    "AWS_REGION": "us-east-1",
 }
 
 

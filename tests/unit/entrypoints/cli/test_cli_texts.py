@@ -32,6 +32,16 @@ def test_the_banner_asks_for_a_key_where_one_is_needed() -> None:
     assert "need a key" in text
 
 
+def test_the_banner_has_a_line_for_clients_of_anthropic() -> None:
+    line = next(line for line in banner(FACTS).splitlines() if "ANTHROPIC_BASE_URL" in line)
+    words = shlex.split(line)
+    assert words[1:] == [
+        "export",
+        "ANTHROPIC_BASE_URL=http://127.0.0.1:3000",
+        "ANTHROPIC_AUTH_TOKEN=none-needed",
+    ]
+
+
 def test_an_ipv6_address_stands_in_brackets() -> None:
     assert Facts("::1", 80, None, (), (), (), False).url == "http://[::1]:80"
 
@@ -41,7 +51,7 @@ def test_a_long_list_of_models_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "topic", ["auth", "vertex", "vllm", "azure", "streaming", "cursor", "timeouts"]
+    "topic", ["auth", "vertex", "vllm", "azure", "claude", "bedrock", "streaming", "cursor", "timeouts"]
 )
 def test_the_promised_topics_are_there(topic: str) -> None:
     assert TROUBLES[topic].text.strip()
