@@ -298,19 +298,19 @@ def _decode(data: bytes) -> wire.StreamFrame:
     except msgspec.ValidationError as error:
         # A shape of tomorrow is no error where its kind is not one we read.
         try:
-            kind = _decode_kind(data).type
+            frame = _decode_kind(data)
         except msgspec.DecodeError:
             raise _not_cohere(error) from error
-        if not kind or kind in _READ:
+        if not frame.type or frame.type in _READ:
             raise _not_cohere(error) from error
-        return wire.StreamFrame(kind)
+        return wire.StreamFrame(frame.type, frame.id)
     except msgspec.DecodeError as error:
         raise _not_cohere(error) from error
 
 
 _READ: Final = frozenset(
     {
-        "message-start", "content-start", "content-delta", "content-end", "tool-plan-delta",
+        "content-start", "content-delta", "content-end", "tool-plan-delta",
         "tool-call-start", "tool-call-delta", "tool-call-end", "citation-start", "message-end",
     }
 )  # fmt: skip

@@ -6,9 +6,9 @@ members it does not know, so nothing is written that is not listed here.
 
 from typing import Literal, TypeAlias
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
-from ...domain.json_values import JsonObject, JsonValue
+from ...domain.json_values import JsonObject
 
 # What we write.
 
@@ -122,13 +122,20 @@ class CallSeen(Struct, frozen=True):
     function: FunctionSeen = FunctionSeen()
 
 
+class Addressed(Struct, frozen=True):
+    """What may be there of an object of the caller's making."""
+
+    url: Raw | UnsetType = UNSET
+    title: Raw | UnsetType = UNSET
+
+
 class SourceSeen(Struct, frozen=True):
     """A document that was given, or what a tool said: objects of the caller's making."""
 
     type: str = ""
     id: str = ""
-    document: dict[str, JsonValue] | None = None
-    tool_output: dict[str, JsonValue] | None = None
+    document: Addressed | None = None
+    tool_output: Addressed | None = None
 
 
 class CitationSeen(Struct, frozen=True):
@@ -192,6 +199,7 @@ class StreamFrame(Struct, frozen=True):
 
 
 class FrameKind(Struct, frozen=True):
-    """The one thing read of a frame whose shape we do not know."""
+    """What is read of a frame that is shaped otherwise: a start has lists for objects."""
 
     type: str = ""
+    id: str = ""

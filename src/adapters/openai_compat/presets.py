@@ -11,6 +11,7 @@ from typing import Final
 
 from ...domain.capabilities import ImageInput, Structured
 from ...domain.conversation import Vendor
+from ...domain.dialect import Dialect
 from ..openai_chat.capabilities import BASE, FUNCTIONS_ALONE, RULES, WITH_RESPONSES
 from ..openai_chat.spelling import Spelling
 from ..openai_responses.spelling import OPEN_MODELS
@@ -168,6 +169,19 @@ CLOUDFLARE: Final = Preset(
     spelling=_PLAIN,
     capabilities=replace(_OPEN_MODELS, audio_input=False, file_input=False),
 )
+# Its answers are those of whoever serves the model; chat is what all of them have.
+HUGGINGFACE: Final = Preset(
+    name="huggingface",
+    base_url="https://router.huggingface.co/v1",
+    key_env="HF_TOKEN",
+    spelling=_PLAIN,
+    capabilities=replace(
+        _OPEN_MODELS,
+        dialects=frozenset({Dialect.CHAT_COMPLETIONS}),
+        audio_input=False,
+        file_input=False,
+    ),
+)
 LM_STUDIO: Final = Preset(
     name="lmstudio",
     base_url="http://127.0.0.1:1234/v1",
@@ -200,6 +214,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             FIREWORKS,
             XAI,
             CLOUDFLARE,
+            HUGGINGFACE,
             LM_STUDIO,
             LLAMA_CPP,
         )
