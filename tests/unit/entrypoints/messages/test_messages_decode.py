@@ -32,6 +32,7 @@ from modelmux.domain.conversation import (
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import InvalidRequest
+from modelmux.domain.json_values import JsonObject
 from modelmux.domain.request import Caller, Generation, PlainText, Sampling, SchemaText
 from modelmux.domain.thinking import (
     AdaptiveThinking,
@@ -49,7 +50,7 @@ MARK = {"type": "ephemeral"}
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n0000").decode()
 PDF = base64.b64encode(b"%PDF-1.7").decode()
 NOTHING: list[object] = []
-EMPTY: dict[str, object] = {}
+EMPTY: JsonObject = {}
 
 
 def content(*messages: object, sealer: MemorySealer | None = None, **changes: Any) -> Generation:
@@ -140,7 +141,12 @@ def test_what_only_anthropic_knows_is_kept_whole(block: dict[str, Any]) -> None:
 
 def test_an_answer_keeps_its_order() -> None:
     call = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}}
-    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": EMPTY}
+    search: JsonObject = {
+        "type": "server_tool_use",
+        "id": "srvtoolu_1",
+        "name": "web_search",
+        "input": EMPTY,
+    }
     asked = {
         "role": "assistant",
         "content": [text("one"), text("two"), search, text("three"), call],
@@ -172,7 +178,7 @@ def test_arguments_stay_as_the_model_wrote_them() -> None:
 def test_results_carry_errors_and_media() -> None:
     call = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": EMPTY, "cache_control": MARK}
     picture = {"type": "base64", "media_type": "image/png", "data": PNG}
-    reference = {"type": "tool_reference", "tool_name": "g"}
+    reference: JsonObject = {"type": "tool_reference", "tool_name": "g"}
     result = {
         "type": "tool_result",
         "tool_use_id": "toolu_1",
@@ -247,7 +253,7 @@ def test_anothers_or_altered_seals_do_not_open(kind: str, member: str) -> None:
 
 
 def test_a_citation_comes_back_with_its_text() -> None:
-    citation = {"type": "char_location", "cited_text": "x", "document_index": 0}
+    citation: JsonObject = {"type": "char_location", "cited_text": "x", "document_index": 0}
     (message,) = answered(text("as told", citations=[citation]))
     assert message == Message(Role.ASSISTANT, (Text("as told", (citation,)),))
 
@@ -292,7 +298,8 @@ def test_effort_may_stand_beside_thinking(effort: str) -> None:
 @pytest.mark.parametrize("where", ["output_config", "output_format"])
 def test_a_format_is_a_strict_schema(where: str) -> None:
     form = {"type": "json_schema", "schema": {"type": "object"}}
-    asked = content(**{where: {"format": form} if where == "output_config" else form})
+    changes: dict[str, Any] = {where: {"format": form} if where == "output_config" else form}
+    asked = content(**changes)
     assert asked.output_format == SchemaText("response", {"type": "object"}, strict=True)
     assert content().output_format == PlainText()
 

@@ -9,6 +9,7 @@ from modelmux.adapters.memory.sealer import MemorySealer
 from modelmux.domain.caching import CacheMark
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.errors import InvalidRequest
+from modelmux.domain.json_values import JsonObject
 from modelmux.domain.request import Caller, Generation
 from modelmux.domain.tools import (
     AUTO,
@@ -25,10 +26,10 @@ from modelmux.entrypoints.members import decode_members
 from modelmux.entrypoints.messages.decode import content_decoder
 
 USER = {"role": "user", "content": "hello"}
-SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
-TOOL = {"name": "f", "input_schema": SCHEMA}
-SEARCH = {"type": "web_search_20260318", "name": "web_search", "max_uses": 3}
-TOOLSET = {"type": "computer_toolset_20260801", "configs": {"zoom": {"enabled": False}}}
+SCHEMA: JsonObject = {"type": "object", "properties": {"a": {"type": "integer"}}}
+TOOL: JsonObject = {"name": "f", "input_schema": SCHEMA}
+SEARCH: JsonObject = {"type": "web_search_20260318", "name": "web_search", "max_uses": 3}
+TOOLSET: JsonObject = {"type": "computer_toolset_20260801", "configs": {"zoom": {"enabled": False}}}
 
 
 def content(**changes: Any) -> Generation:
@@ -87,7 +88,7 @@ def test_a_tool_is_a_function() -> None:
     ],
 )
 def test_tools_that_the_caller_runs_are_called_by_name(type_: str, name: str) -> None:
-    tool = {"type": type_, "name": name, "display_width_px": 1024}
+    tool: JsonObject = {"type": type_, "name": name, "display_width_px": 1024}
     asked = content(tools=[tool], tool_choice={"type": "tool", "name": name})
     assert asked.tools == (BuiltinTool(type_, name, tool),)
     assert asked.tool_choice == NamedTool(name)
@@ -145,7 +146,7 @@ def test_choices(wanted: object, choice: ToolChoice, parallel: bool | None) -> N
 
 
 def test_a_tool_of_the_vendor_is_chosen_as_it_was_said() -> None:
-    wanted = {"type": "tool", "name": "web_search"}
+    wanted: JsonObject = {"type": "tool", "name": "web_search"}
     choice = content(tools=[SEARCH], tool_choice=wanted).tool_choice
     assert choice == HostedChoice("web_search_20260318", wanted)
 
