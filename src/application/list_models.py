@@ -1,9 +1,9 @@
-"""Use case: the names clients may use."""
+"""Use case: the names clients may use, and what stands behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .planning import ModelEntry, Planner
+from .planning import ModelEntry, Plan, Planner
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +13,11 @@ class ListModels:
     def list(self) -> Sequence[ModelEntry]:
         """Return every name known to work, routes first."""
         return self.planner.models()
+
+    def plan(self, name: str) -> Plan:
+        """Return what stands behind a name.
+
+        Raises:
+            ModelNotFound: nothing does.
+        """
+        return self.planner.plan(name)

@@ -15,6 +15,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
 from .asgi import Asgi, Receive, Scope, Send
+from .capabilities import capability_routes
 from .client_dialect import ClientDialect
 from .dialects import client_dialects
 from .generation import GenerationHandler
@@ -80,6 +81,7 @@ def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
             *message_counting_routes(services, calls),
             *conversation_routes(services, calls),
             *model_routes(services),
+            *capability_routes(services),
             *health_routes(services, calls),
             metrics_route(services.metrics),
         ],

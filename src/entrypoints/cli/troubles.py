@@ -67,7 +67,8 @@ The gateway does not know the key the client sent. An upstream's refusal is neve
     "bedrock": Trouble(
         "models on AWS Bedrock",
         """
-- "needs botocore": pip install "modelmux[aws]", or use a key of Bedrock's: AWS_BEARER_TOKEN_BEDROCK.
+- "needs botocore": pip install "modelmux[aws]", or use a key of Bedrock's, which
+  AWS_BEARER_TOKEN_BEDROCK holds.
 - 403 for one model: access to it has to be granted in the console, in that very region.
 - 400 "on-demand throughput isn't supported": call the inference profile, whose id has the area in
   front, such as us.anthropic.claude-sonnet-4-5-20250929-v1:0.

@@ -51,7 +51,8 @@ def test_a_long_list_of_models_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "topic", ["auth", "vertex", "vllm", "azure", "claude", "bedrock", "streaming", "cursor", "timeouts"]
+    "topic",
+    ["auth", "vertex", "vllm", "azure", "claude", "bedrock", "streaming", "cursor", "timeouts"],
 )
 def test_the_promised_topics_are_there(topic: str) -> None:
     assert TROUBLES[topic].text.strip()
