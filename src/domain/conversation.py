@@ -48,7 +48,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words; `annotations` are citations, JSON objects as the Responses API has them."""
+    """Words; `annotations` are citations, JSON objects as Responses or Messages has them."""
 
     text: str
     annotations: tuple[JsonObject, ...] = ()

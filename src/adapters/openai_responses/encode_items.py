@@ -35,7 +35,6 @@ from ...domain.conversation import (
     Vendor,
 )
 from ...domain.errors import UnsupportedFeature
-from ...domain.json_values import JsonObject
 from ...domain.refusals import refused_item, refused_part
 from ...domain.turn import MARK
 from .spelling import Spelling, encode_mark
@@ -57,6 +56,8 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "shell_call": "sh",
     "web_search_call": "ws",
 }
+# A conversation may bring citations of Claude's, which have other forms.
+_ANNOTATIONS = frozenset({"url_citation", "file_citation", "container_file_citation", "file_path"})
 
 
 def encode_items(items: Iterable[Item], model: str, spelling: Spelling) -> list[Wire]:
@@ -191,7 +192,7 @@ def _marked(wire: Wire, part: Part) -> Wire:
 def _encode_output_part(part: Part) -> Wire:
     match part:
         case Text(text, annotations):
-            cited: list[JsonObject] = list(annotations)
+            cited = [one for one in annotations if one.get("type") in _ANNOTATIONS]
             return {"type": "output_text", "text": text, "annotations": cited}
         case Refusal(text):
             return {"type": "refusal", "refusal": text}

@@ -215,7 +215,8 @@ def test_parts_of_a_user(part: Part, wire: dict[str, object]) -> None:
 
 def test_an_assistants_words_keep_their_phase_citations_and_refusals() -> None:
     cited: JsonObject = {"type": "url_citation", "url": "https://site.example/a"}
-    parts = (Text("It is cold.", (cited,)), Refusal("No more."))
+    foreign: JsonObject = {"type": "char_location", "cited_text": "cold", "document_index": 0}
+    parts = (Text("It is cold.", (cited, foreign)), Refusal("No more."))
     assert item_of(Message(Role.ASSISTANT, parts, phase="final_answer")) == {
         "type": "message",
         "role": "assistant",
