@@ -87,7 +87,7 @@ class Capabilities:
 
     `system_turns` says that system messages may stand behind a user's turn, not only before all.
     `takes_budgets` says that a model told to think otherwise takes a budget of tokens too,
-    `between_tools` that it can be told to think between tools alone; both in Messages.
+    `between_tools` that it can be told to think between tools alone, in Messages.
 
     `file_urls` says whether documents may be given by address, `document_notes` whether they may
     have context and ask for citations, `result_media` whether tool results may hold more than

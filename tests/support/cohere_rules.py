@@ -103,6 +103,8 @@ def check(body: Json) -> None:
                 if call["type"] != "function" or not isinstance(call["function"]["arguments"], str):
                     raise Refused("tool_calls: arguments must be a string")
         _check_images(message, body["model"])
+    if body["messages"][-1]["role"] not in ("user", "tool"):
+        raise Refused("the last message must be from the user or a tool")
     _check_tools(body)
     _check_rest(body)
 

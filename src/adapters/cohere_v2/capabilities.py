@@ -35,6 +35,7 @@ BASE: Final = Capabilities(
             "stop",
         }
     ),
+    prefill=False,
     max_temperature=1.0,
     max_stop=5,
     image_input=ImageInput.URL,
@@ -52,7 +53,8 @@ BASE: Final = Capabilities(
 )  # fmt: skip
 
 _BLIND: Final = {"image_input": ImageInput.NONE}
-_THINKS: Final = {"thinking": Thinking.BUDGET}
+# It is told a budget of tokens; unlike others that are, it may be forced and sampled all the same.
+_THINKS: Final = {"thinking": Thinking.EFFORT, "takes_budgets": True}
 
 RULES: Final[tuple[CapabilityRule, ...]] = (
     *(

@@ -38,6 +38,7 @@ from ...domain.refusals import refused_item, refused_part
 from . import wire
 
 _PARAM = "messages"
+_is_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def encode_messages(items: Iterable[Item]) -> list[wire.ChatMessage]:
@@ -122,11 +123,8 @@ class _Writer:
         turn.texts.extend(_texts(message.parts, "assistant messages"))
 
     def add_call(self, call: ToolCall) -> None:
-        arguments = call.arguments or "{}"
-        if call.kind == "custom":
-            arguments = msgspec.json.encode({"input": call.arguments}).decode()
         self._open_turn().calls.append(
-            wire.ToolCalled(call.id, wire.FunctionCalled(call.name, arguments))
+            wire.ToolCalled(call.id, wire.FunctionCalled(call.name, _arguments(call)))
         )
 
     def add_result(self, result: ToolResult) -> None:
@@ -143,7 +141,12 @@ class _Writer:
     def close(self) -> list[wire.ChatMessage]:
         self._end_turn()
         self._end_results()
-        return self.messages
+        messages = self.messages
+        told = [message for message in messages if isinstance(message, wire.SystemMessage)]
+        if told and len(told) == len(messages):
+            # Cohere wants somebody to answer: the last instruction becomes what was said.
+            messages[-1] = wire.UserMessage(told[-1].content)
+        return messages
 
     def _open_turn(self) -> _Turn:
         if self.turn is None:
@@ -162,6 +165,18 @@ class _Writer:
             told = wire.TextBlock("What the tools gave besides text:")
             self.messages.append(wire.UserMessage([told, *self.pictures]))
             self.pictures = []
+
+
+def _arguments(call: ToolCall) -> str:
+    if call.kind == "custom":
+        return msgspec.json.encode({"input": call.arguments}).decode()
+    arguments = call.arguments or "{}"
+    try:
+        _is_object(arguments)
+    except msgspec.DecodeError:
+        # A model once broke off, or erred: its words are kept where it can see them.
+        return msgspec.json.encode({"unparsed_arguments": call.arguments}).decode()
+    return arguments
 
 
 def _content(blocks: Sequence[wire.TextBlock | wire.ImageBlock]) -> wire.Content:

@@ -84,6 +84,8 @@ def _fit_effort(fit: Fitting, wish: ThinkingWish) -> None:
         case NoThinking():
             effort = effort or least_effort(can)
             told = "clamped", "the model's thinking cannot be switched off"
+        case ThinkingBudget() if can.takes_budgets:
+            return
         case ThinkingBudget(tokens):
             effort = effort or _band(tokens, can)
             told = "emulated", "the model takes no budget: it was told an effort"

@@ -16,15 +16,20 @@ import pytest
 
 from modelmux.adapters.anthropic_messages import capabilities as claude
 from modelmux.adapters.anthropic_messages.encode import encode_request as encode_messages
+from modelmux.adapters.cohere_v2 import capabilities as cohere
+from modelmux.adapters.cohere_v2.encode import encode_request as encode_cohere
+from modelmux.adapters.cohere_v2.ranges import within_ranges
 from modelmux.adapters.gemini import capabilities as gemini
 from modelmux.adapters.gemini.encode import encode_request as encode_gemini
+from modelmux.adapters.ollama_native import capabilities as ollama
+from modelmux.adapters.ollama_native.encode import encode_request as encode_ollama
 from modelmux.adapters.openai_chat.encode import encode_request as encode_chat
 from modelmux.application.adjusting import adjust
 from modelmux.domain.capabilities import Capabilities, resolve
 from modelmux.domain.errors import RequestError
 from modelmux.domain.request import Caller, Generation
 from modelmux.entrypoints.chat_completions.decode import decode_content
-from tests.support import claude_rules, gemini_rules
+from tests.support import claude_rules, cohere_rules, gemini_rules, ollama_rules
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 REQUESTS = sorted(path.stem for path in (FIXTURES / "requests").glob("*.json"))
@@ -72,6 +77,28 @@ def _gemini(name: str, model: str) -> Column:
     )
 
 
+def _cohere(name: str, model: str) -> Column:
+    return Column(
+        name,
+        resolve(cohere.BASE, cohere.RULES, model),
+        lambda content, record: encode_cohere(
+            within_ranges(content)[0], model=model, stream=False, capabilities=record
+        ),
+        cohere_rules.check,
+    )
+
+
+def _ollama(name: str, model: str) -> Column:
+    return Column(
+        name,
+        resolve(ollama.BASE, ollama.RULES, model),
+        lambda content, record: encode_ollama(
+            content, model=model, stream=False, capabilities=record
+        ),
+        ollama_rules.check,
+    )
+
+
 def _unchecked(_body: Body) -> None:
     """Chat completions are held to their own rules elsewhere."""
 
@@ -80,6 +107,10 @@ COLUMNS = (
     _claude("claude-4-5", "claude-sonnet-4-5@20250929", "vertex-2023-10-16"),
     _claude("claude-5-5", "claude-sonnet-5-5", "2026-10-21"),
     _gemini("gemini-3", "gemini-3.8-flash"),
+    _cohere("cohere-reasoning", "command-a-reasoning-08-2025"),
+    _cohere("cohere-vision", "command-a-vision-07-2025"),
+    _ollama("ollama-qwen3", "qwen3:8b"),
+    _ollama("ollama-gpt-oss", "gpt-oss:20b"),
     Column(
         "openai-chat",
         Capabilities(),
