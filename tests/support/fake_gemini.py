@@ -4,7 +4,8 @@
         ... gemini.base_url, gemini.requests, gemini.plan(error_reply(503, "UNAVAILABLE")) ...
 
 It refuses what the service refuses (`gemini_rules`), signs its calls from Gemini 3 on, and
-answers from the conversation alone (`fake_upstream`). Its calls have no ids unless `ids`.
+answers from the conversation alone (`fake_upstream`). Its calls have no ids unless `ids`. With
+`key` the Developer API's paths want that key, in its header. Embeddings: `gemini_embeddings`.
 """
 
 import json
@@ -26,11 +27,13 @@ from .fake_upstream import (
     sample,
     serve,
 )
+from .gemini_embeddings import Failing, batch_embed, delay_of, embed, predict
 from .gemini_rules import Refused, check, checks_signatures, sign, sign_call
 
 _PATH = re.compile(
     r"/(?:v1|v1beta1?)/(?:projects/[^/]+/locations/[^/]+/publishers/google/)?models/"
-    r"(?P<model>[^/:]+):(?P<verb>generateContent|streamGenerateContent|countTokens)"
+    r"(?P<model>[^/:]+):(?P<verb>generateContent|streamGenerateContent|countTokens"
+    r"|predict|embedContent|batchEmbedContents)"
 )
 
 
@@ -51,20 +54,29 @@ def error_reply(
 @dataclass(slots=True)
 class FakeGemini(FakeUpstream):
     ids: bool = False
+    key: str | None = None
 
     def unauthenticated(self) -> Reply:
         return error_reply(401, "UNAUTHENTICATED", "Request had invalid credentials.", listed=True)
 
     def answer(self, request: Received) -> Reply:
         path, _, query = request.path.partition("?")
+        if self.key is not None and request.headers.get("x-goog-api-key") != self.key:
+            return error_reply(
+                400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid one."
+            )
+        if path.endswith("/models") and request.method == "GET":
+            return Reply(body=json.dumps({"models": _LISTED}).encode())
         found = _PATH.fullmatch(path)
         if found is None:
             return error_reply(404, "NOT_FOUND", f"no such path: {path}")
         model, verb, body = found["model"], found["verb"], request.body
-        if not model.startswith("gemini-"):
+        if "embedding" in model:
+            return self._embed(body, model, verb, on_vertex="/projects/" in path)
+        if not model.startswith("gemini-") or "mbed" in verb or verb == "predict":
             return error_reply(404, "NOT_FOUND", f"Publisher Model `{model}` was not found.")
         if verb == "countTokens":
-            return Reply(body=b'{"totalTokens":3}')
+            return _count(body, model, on_vertex="/projects/" in path)
         stream = verb == "streamGenerateContent"
         try:
             if stream and query != "alt=sse":
@@ -75,6 +87,24 @@ class FakeGemini(FakeUpstream):
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             return error_reply(400, "INVALID_ARGUMENT", f"malformed request: {error!r}")
         return self._reply(body, model, stream=stream)
+
+    def _embed(self, body: Json, model: str, verb: str, *, on_vertex: bool) -> Reply:
+        try:
+            if verb == "predict" and on_vertex:
+                texts, answer = predict(body)
+            elif verb == "embedContent" and on_vertex and model.startswith("gemini"):
+                texts, answer = embed(body)
+            elif verb == "batchEmbedContents" and not on_vertex:
+                texts, answer = batch_embed(body, model)
+            else:
+                return error_reply(404, "NOT_FOUND", f"`{model}` does not support {verb}.")
+        except Refused as refused:
+            return error_reply(400, "INVALID_ARGUMENT", str(refused))
+        except Failing:
+            return error_reply(500, "INTERNAL", "out of order")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return error_reply(400, "INVALID_ARGUMENT", f"malformed request: {error!r}")
+        return Reply(body=json.dumps(answer).encode(), delay_s=delay_of(texts))
 
     def _reply(self, body: Json, model: str, *, stream: bool) -> Reply:
         said, results, steps = _read(body["contents"])
@@ -123,11 +153,31 @@ class FakeGemini(FakeUpstream):
 
 @contextmanager
 def fake_gemini(
-    *, token: str | None = None, ids: bool = False
+    *, token: str | None = None, ids: bool = False, key: str | None = None
 ) -> Generator[FakeGemini, None, None]:
     """Serve until the block ends; with `token` only those who bear it are answered."""
-    with serve(FakeGemini(token=token, ids=ids)) as served:
+    with serve(FakeGemini(token=token, ids=ids, key=key)) as served:
         yield cast("FakeGemini", served)  # serve gives back what it was given
+
+
+_LISTED = [
+    {"name": "models/gemini-3.6-flash", "supportedGenerationMethods": ["generateContent"]},
+    {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]},
+    {"name": "models/imagen-5", "supportedGenerationMethods": ["predict"]},
+]
+
+
+def _count(body: Json, model: str, *, on_vertex: bool) -> Reply:
+    """Count, of the Developer API what stands in `generateContentRequest`, with its model."""
+    if not on_vertex and "contents" not in body:
+        asked = dict(body.get("generateContentRequest", {}))
+        if asked.pop("model", None) != f"models/{model}":
+            return error_reply(400, "INVALID_ARGUMENT", "generateContentRequest.model is wrong")
+        try:
+            check(asked, model)
+        except Refused as refused:
+            return error_reply(400, "INVALID_ARGUMENT", str(refused))
+    return Reply(body=b'{"totalTokens":3}')
 
 
 def _read(contents: Sequence[Json]) -> tuple[str, list[str], int]:

@@ -38,12 +38,12 @@ def test_an_image_arrives(
         return
     answer, headers = ask_raw(sdk, family.model, [user(parts)])
     assert "What is this?" in (answer.choices[0].message.content or "")
-    fetched = kind == "http" and family.name in ("claude", "gemini")
+    fetched = kind == "http" and family.name in ("claude", "gemini", "gemini-api")
     assert ("messages.image_url=fetched" in headers.get("x-modelmux-adjusted", "")) == fetched
     if family.name == "claude":
         source = {"type": "base64", "media_type": "image/png", "data": PNG_BASE64}
         assert family.asked()["messages"][0]["content"][1] == {"type": "image", "source": source}
-    elif family.name == "gemini":
+    elif family.name.startswith("gemini"):
         data = {"mimeType": "image/png", "data": PNG_BASE64}
         assert family.asked()["contents"][0]["parts"][1]["inlineData"] == data
     elif family.fake is not None:
@@ -66,7 +66,7 @@ def test_a_pdf_arrives_or_is_refused_by_name(sdk: openai.OpenAI, family: Family)
         block = family.asked()["messages"][0]["content"][1]
         assert block["type"] == "document"
         assert block["source"]["data"] == PDF
-    elif family.name == "gemini":
+    elif family.name.startswith("gemini"):
         data = {"mimeType": "application/pdf", "data": PDF}
         assert family.asked()["contents"][0]["parts"][1]["inlineData"] == data
     elif family.fake is not None:
@@ -156,7 +156,7 @@ def test_logprobs_are_asked_for_or_told_to_be_dropped(sdk: openai.OpenAI, family
     assert headers.get("x-modelmux-adjusted") == dropped
     if family.name in CHAT:
         assert family.asked()["top_logprobs"] == 2
-    elif family.name == "gemini":
+    elif family.name.startswith("gemini"):
         assert family.asked()["generationConfig"]["logprobs"] == 2
 
 
