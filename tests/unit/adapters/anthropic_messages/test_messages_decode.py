@@ -12,8 +12,8 @@ from modelmux.adapters.anthropic_messages.decode import (
     MessagesStreamDecoder,
     decode_whole,
 )
-from modelmux.adapters.transport.sse import SseFrame
 from modelmux.adapters.anthropic_messages.endings import decode_reason
+from modelmux.adapters.transport.sse import SseFrame
 from modelmux.domain.conversation import Message, Proof, Reasoning, Role, Text, ToolCall, Vendor
 from modelmux.domain.errors import ProviderProtocolBroken, StreamCut, UpstreamOverloaded
 from modelmux.domain.events import (

@@ -19,7 +19,6 @@ from modelmux.domain.capabilities import ImageInput, Structured, Thinking, resol
 from modelmux.domain.conversation import (
     Audio,
     FileData,
-    FileReference,
     ImageData,
     ImageUrl,
     Item,
