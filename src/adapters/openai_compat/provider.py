@@ -41,7 +41,8 @@ class OpenAICompatOptions:
     """One upstream: where it is, who we are there, and what is known of it.
 
     `auth` None calls it without a key. `extra_headers` are sent with every call; `endpoints` is
-    for those whose addresses are not `base_url` and `paths`.
+    for those whose addresses are not `base_url` and `paths`, `client` for those whose calls are
+    signed one by one.
     """
 
     name: str
@@ -54,6 +55,7 @@ class OpenAICompatOptions:
     organization: str | None = None
     project: str | None = None
     endpoints: Endpoints | None = None
+    client: HttpClient | None = None
 
 
 class OpenAICompatProvider(LlmProvider):
@@ -61,7 +63,7 @@ class OpenAICompatProvider(LlmProvider):
 
     def __init__(self, options: OpenAICompatOptions) -> None:
         self.options = options
-        self.client = HttpClient(options.name, options.transport)
+        self.client = options.client or HttpClient(options.name, options.transport)
         self.endpoints = options.endpoints or BaseEndpoints(options.base_url, options.paths)
         self._preset = options.preset
         self._emulating = replace(options.preset.spelling, custom_tools=False)
