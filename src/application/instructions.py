@@ -1,6 +1,7 @@
 """What a model is told in words where its provider has no switch for it."""
 
 import json
+from collections.abc import Sequence
 
 from ..domain.request import SchemaText
 from ..domain.tools import AllowedTools, NamedTool, ToolChoice
@@ -29,4 +30,13 @@ def for_schema(wanted: SchemaText) -> str:
     return (
         f"{for_json()} The object must be valid for this JSON Schema, called {wanted.name}."
         f"{purpose}\n{schema}"
+    )
+
+
+def for_repair(faults: Sequence[str]) -> str:
+    """Return the words that ask for an answer once more, without its faults."""
+    listed = "\n".join(f"- {fault}" for fault in faults)
+    return (
+        f"Your answer is not valid for the JSON Schema that was asked for:\n{listed}\n"
+        "Give the whole answer again, corrected, and nothing else."
     )

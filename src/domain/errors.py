@@ -22,7 +22,8 @@ ModelmuxError
 ├── StoreError                       a store of ours does not answer; `retry_after_s`
 └── ProviderError                    an upstream did not give a whole answer
     ├── ConversionError              what came cannot be said in the caller's dialect
-    │   └── ProviderProtocolBroken   not the protocol: broken JSON, HTML, an empty 200
+    │   ├── ProviderProtocolBroken   not the protocol: broken JSON, HTML, an empty 200
+    │   └── SchemaUnmet              the answer does not fit the schema, and the route is strict
     ├── UpstreamUnreachable          no connection, or it was lost before the answer
     ├── UpstreamTimeout              no connection, first byte or next byte in time
     ├── UpstreamFailed               5xx
@@ -208,6 +209,10 @@ class ConversionError(ProviderError):
 
 class ProviderProtocolBroken(ConversionError):
     retryable = True
+
+
+class SchemaUnmet(ConversionError):
+    """Raised once the answer is whole, before any of it was told."""
 
 
 class UpstreamUnreachable(ProviderError):

@@ -14,6 +14,7 @@ from typing import Any
 
 from dependency_injector import containers, providers
 
+from ..adapters.json_schema.first_use import FirstUseChecker
 from ..adapters.observability.line_writer import LineWriter
 from ..adapters.sealing.keys import SealKeys
 from ..adapters.system.clock import SystemClock
@@ -34,6 +35,7 @@ from ..application.filters.recording import Recording
 from ..application.filters.retrying import Retrying, RetryPolicy
 from ..application.filters.splitting import Splitting
 from ..application.filters.truncating import Truncating
+from ..application.filters.validating import Validating
 from ..application.holding import Holding
 from ..application.jobs import Jobs
 from ..application.list_models import ListModels
@@ -45,6 +47,7 @@ from ..application.ports import (
     MediaFetcher,
     Observer,
     ProofVault,
+    SchemaChecker,
     Sealer,
     StateLimits,
 )
@@ -166,13 +169,14 @@ def _entries(
     observer: Observer,
     vault: ProofVault,
     fetcher: MediaFetcher,
+    checker: SchemaChecker,
 ) -> tuple[ProviderEntry, ...]:
     """Return each adapter inside its filters.
 
     Outermost first: proofs are put back before anything is judged; images are fetched and the
-    request adjusted once, not again for each retry; answers are held to the tools as they were
-    before that; what is too long is what the target was sent; each part of many embeddings is tried
-    again by itself; every attempt is metered.
+    request adjusted once, not again for each retry; answers are held to the schema and the tools
+    as they were before that; what is too long is what the target was sent; each part of many
+    embeddings is tried again by itself; every attempt is metered.
     """
     retry = loaded.settings.retry
     policy = RetryPolicy(retry.attempts - 1, retry.first_wait_s, retry.longest_wait_s)
@@ -182,7 +186,8 @@ def _entries(
         adapter = adapters[name]
         llm: LlmProvider = Metering(adapter.llm, name, clock, observer)
         llm = Truncating(Splitting(Retrying(llm, clock, jitter, policy)))
-        llm = Proving(Fetching(Enforcing(Adjusting(llm)), fetcher), vault)
+        llm = Validating(Enforcing(Adjusting(llm)), checker)
+        llm = Proving(Fetching(llm, fetcher), vault)
         entries.append(
             ProviderEntry(
                 name=name,
@@ -270,6 +275,15 @@ def rotate_seal_key(loaded: Loaded) -> tuple[str, Path]:
     return sealing.rotate_key(file), file
 
 
+def _checker() -> SchemaChecker:
+    def make() -> SchemaChecker:
+        from .wiring import checking
+
+        return checking.checker()
+
+    return FirstUseChecker(make)
+
+
 def _holder(ids: IdSource) -> str:
     """Return the name of this process among all that work on the same turns."""
     return ids.new("gateway_")
@@ -318,9 +332,10 @@ class Container(containers.DeclarativeContainer):
     store = providers.Singleton(_store, settings, clock, state_limits)
     seal = providers.Singleton(_seal, settings.state, clock)
     fetcher = providers.Singleton(_fetcher, settings.media, dry)
+    checker = providers.Singleton(_checker)
     adapters = providers.Singleton(_adapters, loaded, clock, ids, dry)
     entries = providers.Singleton(
-        _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher
+        _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher, checker
     )
     planner = providers.Singleton(values.planner, settings, entries)
     respond = providers.Singleton(Respond, planner)

@@ -12,9 +12,12 @@ from ...domain.capabilities import Capabilities
 from ...domain.dialect import Dialect
 from ...domain.events import (
     AnnotationAdded,
+    EmbeddingsAdded,
     FinishReason,
     MessageStarted,
+    RelayedBytes,
     ResponseFinished,
+    ResponseStarted,
     StreamEvent,
     TextDelta,
     ToolCallDelta,
@@ -64,7 +67,7 @@ def rules_of(content: Generation, can: Capabilities, dialect: Dialect) -> Rules 
     """Return what the answer of a target to `content` is held to, None for nothing."""
     form = answer_tool(content, can)
     if form is not None:
-        back = _ways_back((form,), can, frozenset())
+        back = _ways_back((form,), can, ())
         return Rules({}, None, alone=False, fields=back, form=form.name)
     if not content.tools:
         return None
@@ -174,7 +177,13 @@ class _HeldAnswer(WrappedAnswer):
                 passed.append(self._finished(event))
             case TextDelta() | MessageStarted() | AnnotationAdded() if self._rules.form is not None:
                 self._choices.setdefault(event.choice, _Calls()).said.append(event)
+            case ResponseStarted() | RelayedBytes() | EmbeddingsAdded():
+                passed.append(event)
             case _:
+                # What comes behind a call ends it, for who writes calls one after the other.
+                before = self._choices.get(event.choice)
+                if before is not None and before.held:
+                    self._free(event.choice, before, passed, only_whole=True)
                 passed.append(event)
 
     def _delta(self, event: ToolCallDelta, passed: list[StreamEvent]) -> None:

@@ -10,6 +10,7 @@ from .llm_provider import Answer, LlmProvider
 from .media_fetcher import MediaFetcher
 from .observer import Exchange, Observer
 from .proof_vault import KeptProof, ProofKey, ProofVault
+from .schema_checker import SchemaChecker
 from .sealer import SEAL_MARK, Sealer
 from .state_store import (
     Appended,
@@ -48,6 +49,7 @@ __all__ = [
     "ProofKey",
     "ProofVault",
     "SEAL_MARK",
+    "SchemaChecker",
     "Sealer",
     "StateLimits",
     "StateStore",
