@@ -198,8 +198,9 @@ class GenerationHandler(Generic[EnvelopeT]):
                 end = run.encoder.refuse(refusal, exchange.request_id)
                 await call.send({"type": "http.response.body", "body": end})
             return
-        body = self._dialect.style.encode_refusal(refusal, exchange.request_id)
-        exchange.status = refusal.status
+        style = self._dialect.style
+        body = style.encode_refusal(refusal, exchange.request_id)
+        status = exchange.status = style.status_of(refusal)
         elapsed_s = self._monotonic() - run.started_at
         headers = self._headers.build(exchange.request_id, elapsed_s, exchange.journal, run.terms)
         headers += refusal.headers
@@ -209,7 +210,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         if body_unread and (b"expect" in run.headers or refusal.status == 408):
             headers.append((b"connection", b"close"))
         run.begun = True
-        await send_whole(call.send, refusal.status, headers, body)
+        await send_whole(call.send, status, headers, body)
 
 
 _READ: Mapping[bytes, bytes] = {}

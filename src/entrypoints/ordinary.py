@@ -80,9 +80,10 @@ def error_handlers(services: Services) -> ErrorHandlers:
             id_ = exchange.request_id
         else:
             id_ = services.ids.new("req_")
+        style = style_of(request.scope)
         return Response(
-            style_of(request.scope).encode_refusal(refusal, id_),
-            status_code=refusal.status,
+            style.encode_refusal(refusal, id_),
+            status_code=style.status_of(refusal),
             media_type="application/json",
             headers={name.decode(): value.decode() for name, value in refusal.headers},
         )

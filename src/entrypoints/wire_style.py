@@ -1,7 +1,8 @@
 """What all answers of a vendor's API have in common, whatever is asked: headers, errors, pulse."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 from .errors import Refusal, encode_refusal
@@ -9,6 +10,8 @@ from .sse import COMMENT
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
+_NO_STATUSES: Mapping[str, int] = MappingProxyType({})
+_SAME: Mapping[int, int] = MappingProxyType({})
 _VERSION = (b"openai-version", b"2020-10-01")
 
 
@@ -17,13 +20,24 @@ class WireStyle:
     """`headers` are made of the request id, the time taken in seconds and the request's terms.
 
     `pulse` is what a stream says that has been silent for long. `named_key_first`: where a caller
-    sends both, the key is in `x-api-key` and not in `authorization`.
+    sends both, the key is in `x-api-key` and not in `authorization`. `statuses` are those that the
+    vendor has for a code of ours where it is not the status that others have.
     """
 
     encode_refusal: Callable[[Refusal, str], bytes]
     headers: Callable[[bytes, float, Mapping[str, str]], Headers]
     pulse: bytes = COMMENT
+    statuses: Mapping[int, int] = field(default_factory=lambda: _SAME)
+
+    def status(self, refusal: Refusal) -> int:
+        """Return the status of a refusal that is told in this style."""
+        return self.statuses.get(refusal.status, refusal.status)
     named_key_first: bool = False
+    statuses: Mapping[str, int] = field(default_factory=lambda: _NO_STATUSES)
+
+    def status_of(self, refusal: Refusal) -> int:
+        """Return the status that a caller is told."""
+        return self.statuses.get(refusal.code or "", refusal.status)
 
 
 def _headers(id_: bytes, elapsed_s: float, terms: Mapping[str, str]) -> Headers:

@@ -38,10 +38,7 @@ _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
 def error_type(status: int, code: str | None = None) -> str:
-    """Return Anthropic's word for a status, or for our finer word where that says more.
-
-    A gateway without room answers 503 here as everywhere; `overloaded_error` says what that is.
-    """
+    """Return Anthropic's word for a status, or for our finer word where that says more."""
     if code is not None and code in _TYPES_BY_CODE:
         return _TYPES_BY_CODE[code]
     return _TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
@@ -88,7 +85,9 @@ def _headers(id_: bytes, elapsed_s: float, terms: Mapping[str, str]) -> Headers:
     ]
 
 
-ANTHROPIC = WireStyle(encode_refusal, _headers, _PING, named_key_first=True)
+# The SDK has an error of its own for 529, and agents change the model when they meet it.
+_STATUSES = {"server_is_overloaded": 529}
+ANTHROPIC = WireStyle(encode_refusal, _headers, _PING, named_key_first=True, statuses=_STATUSES)
 
 
 # Any: a scope's values are of many types

@@ -15,6 +15,7 @@ from modelmux.domain.errors import (
     ModelmuxError,
     ModelNotFound,
     QuotaExhausted,
+    ShuttingDown,
     StoreError,
     StreamCut,
     TooManyWaiting,
@@ -52,16 +53,21 @@ def told(refusal: Refusal) -> dict[str, object]:
         (QuotaExhausted("x"), 429, "billing_error"),
         (UpstreamAuthFailed("x"), 502, "api_error"),
         (StreamCut("x"), 502, "api_error"),
-        (TooManyWaiting("x"), 503, "overloaded_error"),
-        (UpstreamOverloaded("x"), 503, "overloaded_error"),
+        (TooManyWaiting("x"), 529, "overloaded_error"),
+        (UpstreamOverloaded("x"), 529, "overloaded_error"),
+        (ShuttingDown("x"), 503, "overloaded_error"),
         (StoreError("x"), 503, "api_error"),
         (UpstreamTimeout("x", phase="idle"), 504, "timeout_error"),
     ],
 )
 def test_each_status_has_its_type(error: ModelmuxError, status: int, kind: str) -> None:
     refusal = describe(error)
-    assert refusal.status == status
+    assert ANTHROPIC.status_of(refusal) == status
     assert told(refusal)["type"] == kind
+
+
+def test_others_are_told_the_usual_status() -> None:
+    assert OPENAI.status_of(describe(UpstreamOverloaded("x"))) == 503
 
 
 def test_what_nobody_expected_is_an_api_error() -> None:
