@@ -20,7 +20,6 @@ from .client_dialect import ClientDialect
 from .dialects import client_dialects
 from .generation import GenerationHandler
 from .health import VERSION, health_routes
-from .messages.counting import message_counting_routes
 from .metrics_page import metrics_route
 from .models import model_routes
 from .ordinary import Ordinary, error_handlers
@@ -29,6 +28,7 @@ from .responses_socket import ResponsesSocket
 from .services import HttpLimits, Services
 from .state.conversations import conversation_routes
 from .state.counting import counting_routes
+from .state.counting_messages import message_counting_routes
 from .state.responses import response_routes
 from .watcher import RunningCalls
 

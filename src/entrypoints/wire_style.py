@@ -11,7 +11,6 @@ from .sse import COMMENT
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _NO_STATUSES: Mapping[str, int] = MappingProxyType({})
-_SAME: Mapping[int, int] = MappingProxyType({})
 _VERSION = (b"openai-version", b"2020-10-01")
 
 
@@ -27,11 +26,6 @@ class WireStyle:
     encode_refusal: Callable[[Refusal, str], bytes]
     headers: Callable[[bytes, float, Mapping[str, str]], Headers]
     pulse: bytes = COMMENT
-    statuses: Mapping[int, int] = field(default_factory=lambda: _SAME)
-
-    def status(self, refusal: Refusal) -> int:
-        """Return the status of a refusal that is told in this style."""
-        return self.statuses.get(refusal.status, refusal.status)
     named_key_first: bool = False
     statuses: Mapping[str, int] = field(default_factory=lambda: _NO_STATUSES)
 

@@ -32,7 +32,11 @@ name = "ours"
 tenant = "acme"
 key = "${OURS}"
 """
-BODY = {"model": "demo", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}
+BODY: dict[str, Any] = {
+    "model": "demo",
+    "max_tokens": 100,
+    "messages": [{"role": "user", "content": "Hello"}],
+}
 VERSION = {"anthropic-version": "2023-06-01"}
 
 
@@ -167,8 +171,8 @@ def test_the_sdk_raises_what_it_should(client: anthropic.Anthropic, gateway: Ser
 
 
 def test_what_fails_before_the_stream_has_a_status(http: httpx.Client) -> None:
-    call = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
-    messages = [*BODY["messages"], {"role": "assistant", "content": [call]}]  # type: ignore[misc]  # a list
+    call: dict[str, Any] = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+    messages: list[Any] = [*BODY["messages"], {"role": "assistant", "content": [call]}]
     answer = http.post("/v1/messages", json={**BODY, "messages": messages, "stream": True})
     error = error_of(answer, 400, "invalid_request_error")
     assert error["message"].startswith("messages.1.content.0: `tool_use` ids were found without")

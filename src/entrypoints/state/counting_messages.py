@@ -13,11 +13,11 @@ from ...domain.deferred import Deferred
 from ...domain.request import Caller, Generation, GenerationRequest
 from ..client_dialect import ClientDialect
 from ..members import Members
+from ..messages.envelope import MessagesEnvelope
+from ..messages.handler import counting_dialect
 from ..services import Services
-from ..state.asking import Asking, admitted, read_object, under_watch
 from ..watcher import RunningCalls
-from .envelope import MessagesEnvelope
-from .handler import counting_dialect
+from .asking import Asking, admitted, read_object, under_watch
 
 _JSON = "application/json"
 _encode = msgspec.json.Encoder().encode
