@@ -17,8 +17,10 @@ from typing import Any, Final
 import openai
 
 from .fake_claude import fake_claude
+from .fake_cohere import fake_cohere
 from .fake_gemini import fake_gemini
 from .fake_google import fake_google
+from .fake_ollama import fake_ollama
 from .fake_openai import KEY as UPSTREAM_KEY
 from .fake_openai import FakeOpenAI, fake_openai_in_thread
 from .fake_upstream import FakeUpstream
@@ -31,8 +33,9 @@ CALLER_KEY: Final = "test-caller-key-not-secret"
 FAMILIES: Final[Mapping[str, str]] = {
     "demo": "demo",
     "claude": "claude-opus-4-6",
-    "anthropic": "claude-opus-4-8",
+    "anthropic": "claude-sonnet-4-6",
     "gemini": "gemini-3.6-flash",
+    "gemini-api": "gemini-3.8-flash",
     "vllm": "served/by-vllm",
     "generic": "served/by-any",
     "openai": "gpt-4.1",
@@ -40,9 +43,23 @@ FAMILIES: Final[Mapping[str, str]] = {
     "mistral": "mistral-large-4",
     "azure": "on-azure-v1",
     "azure-deployments": "on-azure-deployments",
+    "cohere": "command-a-reasoning-08-2025",
+    "ollama": "qwen3:8b",
+    "huggingface": "org/Served-By-HF:fastest",
 }
+# Those behind which Claude answers.
+CLAUDES: Final = ("claude", "anthropic")
 # Those that are sent chat completions, and of them those that know OpenAI's newest words.
-CHAT: Final = ("vllm", "generic", "openai", "deepseek", "mistral", "azure", "azure-deployments")
+CHAT: Final = (
+    "vllm",
+    "generic",
+    "openai",
+    "deepseek",
+    "mistral",
+    "azure",
+    "azure-deployments",
+    "huggingface",
+)
 NEWEST_CHAT: Final = ("openai", "azure", "azure-deployments")
 _FLAVOURS: Final[Mapping[str, str]] = {
     "vllm": "vllm",
@@ -52,6 +69,7 @@ _FLAVOURS: Final[Mapping[str, str]] = {
     "mistral": "mistral",
     "azure": "azure",
     "azure-deployments": "azure",
+    "huggingface": "any",
 }
 
 
@@ -84,10 +102,16 @@ def every_family(folder: Path, *, names: Sequence[str] = tuple(FAMILIES)) -> Gen
         google = stack.enter_context(fake_google())
         fakes: dict[str, FakeOpenAI | FakeUpstream | None] = {}
         for name in names:
-            if name in ("claude", "anthropic"):
+            if name in CLAUDES:
                 fakes[name] = stack.enter_context(fake_claude())
             elif name == "gemini":
                 fakes[name] = stack.enter_context(fake_gemini())
+            elif name == "gemini-api":
+                fakes[name] = stack.enter_context(fake_gemini(key=UPSTREAM_KEY))
+            elif name == "cohere":
+                fakes[name] = stack.enter_context(fake_cohere(token=UPSTREAM_KEY))
+            elif name == "ollama":
+                fakes[name] = stack.enter_context(fake_ollama())
             elif name in _FLAVOURS:
                 fakes[name] = stack.enter_context(fake_openai_in_thread(_FLAVOURS[name]))
             else:
@@ -110,8 +134,14 @@ def _provider(name: str, fake: FakeOpenAI | FakeUpstream | None) -> str:
     lines: dict[str, object] = {"name": name, "models": [FAMILIES[name]]}
     if fake is None:
         lines |= {"type": "demo", "pace_s": 0}
+    elif name == "gemini-api":
+        lines |= {"type": "gemini", "base_url": fake.base_url, "api_key": UPSTREAM_KEY}
     elif name == "anthropic":
         lines |= {"type": "anthropic", "base_url": fake.base_url, "api_key": UPSTREAM_KEY}
+    elif name == "cohere":
+        lines |= {"type": "cohere", "base_url": fake.base_url, "api_key": UPSTREAM_KEY}
+    elif name == "ollama":
+        lines |= {"type": "ollama", "base_url": fake.base_url}
     elif isinstance(fake, FakeUpstream):
         lines |= {"type": "vertex", "project": "p", "region": "global", "base_url": fake.base_url}
     else:

@@ -6,10 +6,9 @@ Source: platform documentation of the Messages API, versions 2023-06-01 and 2026
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ...application.lanes import WITHOUT_CONTENT
 from ...application.ports import Answer, LlmProvider
 from ...domain.capabilities import Capabilities, resolve
-from ...domain.errors import ProviderError, UnsupportedFeature
+from ...domain.errors import ProviderError
 from ...domain.request import GenerationRequest
 from ..anthropic_messages import capabilities as claude
 from ..anthropic_messages.errors import decode_error
@@ -41,11 +40,6 @@ class AnthropicProvider(LlmProvider):
         return resolve(claude.DIRECT_BASE, self._rules, model)
 
     async def open(self, request: GenerationRequest) -> Answer:
-        if request.dialect in WITHOUT_CONTENT:
-            raise UnsupportedFeature(
-                f"The model {request.model!r} does not offer {request.dialect.value}.",
-                param="model",
-            )
         said = say(request, self.door)
         call = HttpCall(self._url, (*self.headers, *said.headers), said.body)
         hearing = said.hearing

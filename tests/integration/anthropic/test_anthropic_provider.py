@@ -24,7 +24,6 @@ from modelmux.domain.conversation import (
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.errors import (
     ProviderError,
-    UnsupportedFeature,
     UpstreamAuthFailed,
     UpstreamModelNotFound,
     UpstreamOverloaded,
@@ -195,15 +194,6 @@ async def test_what_the_newest_version_has_no_word_for_is_said_in_the_older(
     await read_all(claude.provider(), request)
     assert claude.asked[0].headers["anthropic-version"] == OLD
     assert claude.asked[0].body["top_k"] == 3
-
-
-@pytest.mark.parametrize("dialect", [Dialect.COMPLETIONS, Dialect.EMBEDDINGS])
-async def test_other_calls_are_refused_by_name(claude: ClaudeServer, dialect: Dialect) -> None:
-    with pytest.raises(UnsupportedFeature, match=dialect.value):
-        await claude.provider().open(
-            translating(Generation((user("Hi"),)), record(), dialect=dialect)
-        )
-    assert claude.asked == []
 
 
 @pytest.mark.parametrize("model", ["claude-sonnet-4-5", MODEL, "claude-sonnet-5-5"])

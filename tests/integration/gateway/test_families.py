@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from tests.support.families import CHAT, NEWEST_CHAT, Family
+from tests.support.families import CHAT, CLAUDES, NEWEST_CHAT, Family
 from tests.support.sdk_asking import (
     ONE_CALL,
     TOOLS,
@@ -38,6 +38,7 @@ def test_a_text_is_answered_whole(sdk: openai.OpenAI, family: Family) -> None:
     assert headers["x-modelmux-attempts"] == "1"
     adjusted = {
         "claude": "metadata=dropped",
+        "anthropic": "metadata=dropped",
         "deepseek": "metadata=dropped",
         "gemini-api": "metadata=dropped",
     }
@@ -45,7 +46,7 @@ def test_a_text_is_answered_whole(sdk: openai.OpenAI, family: Family) -> None:
     if family.fake is None:
         return
     asked = family.asked()
-    if family.name == "claude":
+    if family.name in CLAUDES:
         assert asked["stop_sequences"] == ["X"]
     elif family.name.startswith("gemini"):
         assert asked["generationConfig"]["stopSequences"] == ["X"]

@@ -9,7 +9,7 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel
 
-from tests.support.families import CHAT, FAMILIES, Family, House
+from tests.support.families import CHAT, CLAUDES, FAMILIES, Family, House
 from tests.support.images import PNG_BASE64, PNG_URL
 from tests.support.sdk_asking import ask, ask_raw, chunks, deltas_of, user
 
@@ -40,8 +40,10 @@ def test_an_image_arrives(
     assert "What is this?" in (answer.choices[0].message.content or "")
     fetched = kind == "http" and family.name in ("claude", "gemini", "gemini-api")
     assert ("messages.image_url=fetched" in headers.get("x-modelmux-adjusted", "")) == fetched
-    if family.name == "claude":
+    if family.name in CLAUDES:
         source = {"type": "base64", "media_type": "image/png", "data": PNG_BASE64}
+        if family.name == "anthropic" and kind == "http":
+            source = {"type": "url", "url": url}
         assert family.asked()["messages"][0]["content"][1] == {"type": "image", "source": source}
     elif family.name.startswith("gemini"):
         data = {"mimeType": "image/png", "data": PNG_BASE64}
@@ -62,7 +64,7 @@ def test_a_pdf_arrives_or_is_refused_by_name(sdk: openai.OpenAI, family: Family)
         return
     answer = ask(sdk, family.model, [user(parts)])
     assert "Read this." in (answer.choices[0].message.content or "")
-    if family.name == "claude":
+    if family.name in CLAUDES:
         block = family.asked()["messages"][0]["content"][1]
         assert block["type"] == "document"
         assert block["source"]["data"] == PDF
@@ -100,7 +102,7 @@ def test_a_json_object_is_an_object(sdk: openai.OpenAI, family: Family) -> None:
     answer, headers = ask_raw(
         sdk, family.model, "Say it in JSON.", response_format={"type": "json_object"}
     )
-    if family.name == "claude":  # it has no such mode: it was told to
+    if family.name in CLAUDES:  # it has no such mode: it was told to
         assert headers["x-modelmux-adjusted"] == "response_format=emulated"
         assert "JSON" in family.asked()["system"]
     else:
@@ -137,7 +139,7 @@ def test_thoughts_come_as_reasoning_content(
 
 
 def test_two_answers_are_given_where_they_can_be(sdk: openai.OpenAI, family: Family) -> None:
-    if family.name in ("claude", "deepseek"):
+    if family.name in (*CLAUDES, "deepseek"):
         with pytest.raises(openai.BadRequestError, match="n must be 1") as caught:
             ask(sdk, family.model, "Hello", n=2)
         assert caught.value.param == "n"
@@ -152,7 +154,7 @@ def test_two_answers_are_given_where_they_can_be(sdk: openai.OpenAI, family: Fam
 
 def test_logprobs_are_asked_for_or_told_to_be_dropped(sdk: openai.OpenAI, family: Family) -> None:
     _, headers = ask_raw(sdk, family.model, "Hello", logprobs=True, top_logprobs=2)
-    dropped = "logprobs=dropped" if family.name == "claude" else None
+    dropped = "logprobs=dropped" if family.name in CLAUDES else None
     assert headers.get("x-modelmux-adjusted") == dropped
     if family.name in CHAT:
         assert family.asked()["top_logprobs"] == 2

@@ -5,7 +5,7 @@ import json
 import openai
 import pytest
 
-from tests.support.families import Family
+from tests.support.families import CLAUDES, Family
 from tests.support.responses_asking import compacted
 
 
@@ -19,7 +19,7 @@ def test_input_tokens_are_counted_with_all_that_is_continued(
     )
     assert alone.object == "response.input_tokens"
     assert alone.input_tokens > 0
-    if family.name in ("claude", "gemini"):  # their own counters, which count alike here
+    if family.name in (*CLAUDES, "gemini"):  # their own counters, which count alike here
         assert "estimated" not in more.to_dict()
         assert "one two three" in json.dumps(family.asked())
     else:
