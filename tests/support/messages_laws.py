@@ -96,7 +96,7 @@ class MessagesStreamLaws:
         assert isinstance(message["model"], str)
         assert message["content"] == []
         assert (message["stop_reason"], message["stop_sequence"]) == (None, None)
-        _check_usage(message["usage"])
+        _check_usage(message["usage"], "input_tokens", "output_tokens")
         self.message = message
 
     def _block_start(self, index: int, block: Json) -> None:
@@ -167,7 +167,7 @@ class MessagesStreamLaws:
         assert self._open is None, "the message ends while a block is open"
         assert delta["stop_reason"] in _REASONS
         assert (delta["stop_reason"] == "stop_sequence") == (delta["stop_sequence"] is not None)
-        _check_usage(usage)
+        _check_usage(usage, "output_tokens")
         assert usage["output_tokens"] >= self.message["usage"]["output_tokens"], "it is cumulative"
         called = any(block["type"] == "tool_use" for block in self.message["content"])
         assert called or delta["stop_reason"] != "tool_use", "nothing is called"
@@ -177,8 +177,8 @@ class MessagesStreamLaws:
         self._ended = True
 
 
-def _check_usage(usage: Json) -> None:
-    for name in ("input_tokens", "output_tokens"):
+def _check_usage(usage: Json, *mandatory: str) -> None:
+    for name in mandatory:
         assert type(usage[name]) is int, f"usage has {name}"
     for name, value in usage.items():
         assert not isinstance(value, int) or value >= 0, f"{name} is below nothing"

@@ -80,6 +80,7 @@ def encode_message(head: AnswerHead[Any], response: Response, sealer: Sealer) ->
     for item in candidate.items:
         called |= isinstance(item, ToolCall)
         _add_item(content, refusal, item, sealer, head.tenant)
+    _leave_out_last_proofs(content)
     stop = encode_stop(
         candidate.reason, response.matched_stop, called=called, refusal="".join(refusal)
     )
@@ -122,6 +123,24 @@ def _add_item(
             pass  # no model says them
         case _:
             assert_never(item)
+
+
+def _leave_out_last_proofs(content: list[ContentBlock]) -> None:
+    """Take thoughts without words from the end: Claude never ends so, and clients count on that.
+
+    A vendor (Gemini) that proves an answer without calls does not insist on getting it back.
+    """
+    end = len(content)
+    while end and _is_proof(content[end - 1]):
+        end -= 1
+    if end:
+        del content[end:]
+
+
+def _is_proof(block: ContentBlock) -> bool:
+    return isinstance(block, RedactedBlock) or (
+        isinstance(block, ThinkingBlock) and not block.thinking
+    )
 
 
 def encode_thoughts(

@@ -38,18 +38,18 @@ _INSIDE: Final = re.compile(r'["\\]')
 
 
 class Frames:
-    """Whole events that wait to be taken, and the index of the next block."""
+    """Whole events that wait to be taken, and how many blocks have been told of."""
 
-    __slots__ = ("_count", "out")
+    __slots__ = ("count", "out")
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
         self.out: list[bytes] = []
 
     def start(self, block: bytes) -> int:
         """Tell of a new block; return its index."""
-        index = self._count
-        self._count += 1
+        index = self.count
+        self.count += 1
         self.out.append(_START % (index, block))
         return index
 

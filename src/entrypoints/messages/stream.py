@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import msgspec
 
 from ...application.ports import Sealer
+from ...domain.conversation import Proof
 from ...domain.dialect import Dialect
 from ...domain.events import (
     AnnotationAdded,
@@ -65,8 +66,8 @@ class MessageStream(StreamEncoder):
     """
 
     __slots__ = (
-        "_calls", "_citations", "_ended", "_frames", "_head", "_open", "_refusal", "_refusing",
-        "_sealer", "_start", "_tail", "_tenant", "_waiting",
+        "_calls", "_citations", "_ended", "_frames", "_head", "_open", "_proofs", "_refusal",
+        "_refusing", "_sealer", "_start", "_tail", "_tenant", "_waiting",
     )  # fmt: skip
 
     # Any: of an envelope only what every envelope has is read
@@ -85,6 +86,8 @@ class MessageStream(StreamEncoder):
         # that is a text that is told already, and no refusal.
         self._tail: OpenText | OpenThinking | None = None
         self._head: bytes | None = None
+        # Thoughts without words are told when something follows them: a message ends otherwise.
+        self._proofs: list[OpenThinking] = []
         self._refusing = False
         self._refusal: list[str] = []
         self._citations: list[JsonObject] = []
@@ -131,18 +134,16 @@ class MessageStream(StreamEncoder):
             case _ if event.choice != 0:
                 return  # a message has one answer
             case TextDelta():
-                self._in_text(refusing=False).add(event.text)
+                self._say(event.text, refusing=False)
             case RefusalDelta():
-                self._in_text(refusing=True).add(event.text)
+                self._say(event.text, refusing=True)
                 self._refusal.append(event.text)
             case AnnotationAdded():
                 self._cite(event.annotation)
             case ReasoningDelta():
-                self._in_thinking().add(event.text)
+                self._think(event.text)
             case ReasoningFinished():
-                if event.proof is not None:
-                    self._in_thinking().proof = event.proof
-                self._end_tail()
+                self._end_thinking(event.proof)
             case MessageStarted():
                 self._end_tail()
             case ToolCallStarted():
@@ -163,9 +164,12 @@ class MessageStream(StreamEncoder):
         live = tail is self._open and not self._refusing
         self._head = tail.head if tail is not None and live else None
 
-    def _in_text(self, *, refusing: bool) -> OpenText:
+    def _say(self, text: str, *, refusing: bool) -> None:
         tail = self._tail
         if not isinstance(tail, OpenText) or self._refusing is not refusing:
+            self._end_tail()
+            if not text:
+                return
             tail = OpenText()
             self._begin(tail)
             self._tail = tail
@@ -174,16 +178,30 @@ class MessageStream(StreamEncoder):
                 for citation in self._citations:
                     tail.cite(citation)
                 self._citations.clear()
-        return tail
+        tail.add(text)
 
-    def _in_thinking(self) -> OpenThinking:
+    def _think(self, text: str) -> None:
         tail = self._tail
         if not isinstance(tail, OpenThinking):
+            self._end_tail()
+            if not text:
+                return
             tail = OpenThinking(self._sealer, self._tenant)
             self._begin(tail)
             self._tail = tail
             self._refusing = False
-        return tail
+        tail.add(text)
+
+    def _end_thinking(self, proof: Proof | None) -> None:
+        tail = self._tail
+        if isinstance(tail, OpenThinking):
+            tail.proof = proof
+        elif proof is not None:
+            alone = OpenThinking(self._sealer, self._tenant)
+            alone.proof = proof
+            alone.ended = True
+            self._proofs.append(alone)
+        self._end_tail()
 
     def _cite(self, annotation: JsonObject) -> None:
         if not is_citation(annotation):
@@ -195,8 +213,13 @@ class MessageStream(StreamEncoder):
 
     def _begin(self, block: OpenBlock) -> None:
         self._end_tail()
+        self._tell_proofs()
         self._waiting.append(block)
         self._advance()
+
+    def _tell_proofs(self) -> None:
+        self._waiting.extend(self._proofs)
+        self._proofs.clear()
 
     def _end_tail(self) -> None:
         if self._tail is not None:
@@ -223,6 +246,8 @@ class MessageStream(StreamEncoder):
         self._end_tail()
         for call in self._calls.values():
             call.ended = True
+        if not self._frames.count:
+            self._tell_proofs()
         self._advance()
         stop = encode_stop(
             event.reasons[0],

