@@ -1,13 +1,16 @@
 """What the golden table cannot show of the Messages language: refusals, proofs, budgets."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from modelmux.adapters.anthropic_messages.blocks import encode_call_id
 from modelmux.adapters.anthropic_messages.capabilities import (
+    BEDROCK_BASE,
     DIRECT_BASE,
     NO_SAMPLING,
     RULES,
@@ -15,14 +18,21 @@ from modelmux.adapters.anthropic_messages.capabilities import (
     VERTEX_RULES,
 )
 from modelmux.adapters.anthropic_messages.encode import encode_request
+from modelmux.domain.caching import CacheMark
 from modelmux.domain.capabilities import ImageInput, Structured, Thinking, resolve
 from modelmux.domain.conversation import (
     Audio,
+    DocumentNotes,
     FileData,
+    FileReference,
+    FileUrl,
     ImageData,
+    ImageReference,
     ImageUrl,
     Item,
     Message,
+    OpaqueItem,
+    OpaquePart,
     Part,
     Proof,
     Reasoning,
@@ -32,11 +42,19 @@ from modelmux.domain.conversation import (
     ToolResult,
     Vendor,
 )
+from modelmux.domain.dialect import Dialect
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import InvalidRequest, UnsupportedFeature
 from modelmux.domain.json_values import JsonObject
 from modelmux.domain.request import Generation, JsonText, Sampling, SchemaText
-from modelmux.domain.tools import AnyTool, FunctionTool
+from modelmux.domain.thinking import (
+    AdaptiveThinking,
+    NoThinking,
+    ThinkingBetweenTools,
+    ThinkingBudget,
+    ThinkingWish,
+)
+from modelmux.domain.tools import AnyTool, BuiltinTool, FunctionTool, HostedTool
 from tests.support.turns import user
 
 BUDGET_MODEL = "claude-sonnet-4-5@20250929"
@@ -259,3 +277,240 @@ def test_the_rules_tell_the_models_apart(
         ("claude-3", "claude-sonnet-4@")
     )
     assert resolve(VERTEX_BASE, (*VERTEX_RULES, NO_SAMPLING), model).sampling == {"stop"}
+
+
+MARK = CacheMark()
+MARKED = {"type": "ephemeral"}
+NEWEST = "claude-opus-4-8"
+
+
+def test_marks_stand_where_the_caller_set_them() -> None:
+    items = (
+        Message(Role.SYSTEM, (Text("Be brief.", cache=CacheMark("1h")),)),
+        Message(Role.USER, (ImageData("image/png", "aGk=", cache=MARK), Text("Look", cache=MARK))),
+        ToolCall("c1", "f", "{}", cache=MARK),
+        ToolResult("c1", (Text("out"),), cache=MARK),
+        Message(Role.USER, (FileData("application/pdf", "aGk=", cache=MARK),)),
+    )
+    tool = FunctionTool("f", cache=CacheMark("5m"))
+    body = encode(Generation(items, (tool,), cache=MARK), NEWEST)
+    assert body["cache_control"] == MARKED
+    assert body["tools"][0]["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
+    assert body["system"] == [
+        {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    ]
+    blocks = [block for turn in body["messages"] for block in turn["content"]]
+    assert [block["type"] for block in blocks if block["cache_control"] == MARKED] == [
+        "image", "text", "tool_use", "tool_result", "document",
+    ]  # fmt: skip
+
+
+def test_the_ends_of_a_callers_system_blocks_are_kept() -> None:
+    two = Message(Role.SYSTEM, (Text("Who you are."), Text("What to do.")))
+    assert [block["text"] for block in encode(Generation((two, user("Hi"))))["system"]] == [
+        "Who you are.",
+        "What to do.",
+    ]
+    apart = (Message(Role.SYSTEM, (Text("A"),)), Message(Role.DEVELOPER, (Text("B"),)))
+    assert encode(Generation((*apart, user("Hi"))))["system"] == "A\n\nB"
+
+
+def test_documents_keep_what_is_said_of_them() -> None:
+    notes = DocumentNotes("of last year", citations=True)
+    content = said_by_user(
+        FileUrl("https://a.test/a.pdf", "A", notes),
+        FileReference("file_1"),
+        ImageReference("file_2"),
+        OpaquePart("search_result", {"type": "search_result", "title": "T"}, Dialect.MESSAGES),
+    )
+    assert encode(content, NEWEST)["messages"][0]["content"] == [
+        {
+            "type": "document",
+            "source": {"type": "url", "url": "https://a.test/a.pdf"},
+            "title": "A",
+            "context": "of last year",
+            "citations": {"enabled": True},
+        },
+        {"type": "document", "source": {"type": "file", "file_id": "file_1"}},
+        {"type": "image", "source": {"type": "file", "file_id": "file_2"}},
+        {"type": "search_result", "title": "T"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        said_by_user(OpaquePart("input_video", {"type": "input_video"}, Dialect.RESPONSES)),
+        Generation((OpaqueItem("mcp_call", {"type": "mcp_call"}), user("Hi"))),
+        replace(HELLO, tools=(HostedTool("web_search", {"type": "web_search"}),)),
+    ],
+)
+def test_what_other_vendors_servers_understand_is_refused(content: Generation) -> None:
+    with pytest.raises(UnsupportedFeature):
+        encode(content, NEWEST)
+
+
+def test_what_only_anthropic_understands_goes_out_as_it_came() -> None:
+    search: JsonObject = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    bash: JsonObject = {"type": "bash_20250124", "name": "bash"}
+    web: JsonObject = {"type": "web_search_20260318", "name": "web_search", "max_uses": 2}
+    cited: JsonObject = {"type": "char_location", "cited_text": "x"}
+    foreign: JsonObject = {"type": "url_citation", "url": "https://a.test"}
+    items = (
+        user("Hi"),
+        OpaqueItem("server_tool_use", search, Dialect.MESSAGES),
+        Message(Role.ASSISTANT, (Text("So.", (cited, foreign)),)),
+        user("Go on"),
+    )
+    tools = (
+        BuiltinTool("bash_20250124", "bash", bash),
+        HostedTool("web_search_20260318", web, Dialect.MESSAGES),
+        FunctionTool("f", extras={"defer_loading": True}),
+    )
+    content = Generation(items, tools, extras={"container": Raw(b'"c"'), "model": Raw(b'"x"')})
+    body = encode(content, NEWEST)
+    assert body["messages"][1]["content"] == [
+        search,
+        {"type": "text", "text": "So.", "citations": [cited]},
+    ]
+    assert body["tools"][:2] == [bash, web]
+    assert body["tools"][2]["defer_loading"] is True
+    assert body["tools"][2]["name"] == "f"
+    assert body["container"] == "c"
+    assert body["model"] == NEWEST
+
+
+@pytest.mark.parametrize(
+    ("model", "wish", "thinking"),
+    [
+        (BUDGET_MODEL, ThinkingBudget(2000), {"type": "enabled", "budget_tokens": 2000}),
+        (BUDGET_MODEL, NoThinking(), {"type": "disabled"}),
+        ("claude-opus-4-6", ThinkingBudget(2000), {"type": "enabled", "budget_tokens": 2000}),
+        (NEWEST, AdaptiveThinking(), {"type": "adaptive"}),
+        (NEWEST, NoThinking(), {"type": "disabled"}),
+        ("claude-sonnet-5-5", ThinkingBetweenTools(), {"type": "between_tools"}),
+        ("claude-opus-5", NoThinking(), {"type": "disabled"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("shown", "display"), [(None, None), (True, "summarized"), (False, "omitted")]
+)
+def test_a_wish_is_said_in_the_callers_own_words(
+    model: str, wish: ThinkingWish, thinking: JsonObject, shown: bool | None, display: str | None
+) -> None:
+    content = replace(HELLO, thinking=wish, reasoning_text=shown, max_output_tokens=4096)
+    wanted = dict(thinking)
+    if display is not None and not isinstance(wish, NoThinking):
+        wanted["display"] = display
+    body = encode(content, model)
+    assert body["thinking"] == wanted
+    assert body["max_tokens"] == 4096
+
+
+@pytest.mark.parametrize(
+    ("model", "wish"),
+    [
+        (BUDGET_MODEL, AdaptiveThinking()),
+        (NEWEST, ThinkingBudget(2000)),
+        (NEWEST, ThinkingBetweenTools()),
+        ("claude-opus-5-5", NoThinking()),
+        ("claude-3-5-haiku", ThinkingBudget(2000)),
+    ],
+)
+def test_a_wish_that_a_model_has_no_word_for_is_refused_by_name(
+    model: str, wish: ThinkingWish
+) -> None:
+    with pytest.raises(UnsupportedFeature):
+        encode(replace(HELLO, thinking=wish), model)
+
+
+def test_an_effort_alone_leaves_thinking_to_the_model_if_messages_said_so() -> None:
+    body = encode(replace(HELLO, effort=Effort.LOW, reasoning_text=None), "claude-opus-4-6")
+    assert body["output_config"] == {"effort": "low"}
+    assert "thinking" not in body
+
+
+def test_no_token_at_all_warms_the_cache() -> None:
+    assert encode(replace(HELLO, max_output_tokens=0), NEWEST)["max_tokens"] == 0
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", BUDGET_MODEL])
+def test_a_signature_without_a_models_name_goes_to_every_model(model: str) -> None:
+    thought = Reasoning("Hm.", Proof(Vendor.ANTHROPIC, "", "signature", "sig"))
+    said = Message(Role.ASSISTANT, (Text("So."),))
+    body = encode(Generation((user("Hi"), thought, said, user("Go on"))), model)
+    assert body["messages"][1]["content"][0] == {
+        "type": "thinking",
+        "thinking": "Hm.",
+        "signature": "sig",
+    }
+
+
+def later_system(*before: Item) -> Any:
+    rule = Message(Role.SYSTEM, (Text("New rule."),))
+    return encode(Generation((*before, rule)), NEWEST)["messages"]
+
+
+def test_later_system_messages_are_turns_where_the_model_takes_them() -> None:
+    assert later_system(user("Hi"))[-1] == {"role": "system", "content": "New rule."}
+    said = Message(Role.ASSISTANT, (Text("So."),))
+    assert later_system(user("Hi"), said)[-1] == {
+        "role": "user",
+        "content": "<system>\nNew rule.\n</system>",
+    }
+    result = (ToolCall("c", "f", "{}"), ToolResult("c", (Text("out"),)))
+    assert [turn["role"] for turn in later_system(user("Hi"), *result)] == [
+        "user", "assistant", "user", "system",
+    ]  # fmt: skip
+    rule = Message(Role.SYSTEM, (Text("New rule."),))
+    older = encode(Generation((user("Hi"), rule)), "claude-opus-4-6")["messages"]
+    assert [turn["role"] for turn in older] == ["user"]
+
+
+def test_a_system_message_does_not_part_the_results_of_a_turn() -> None:
+    calls = (ToolCall("a", "f", "{}"), ToolCall("b", "f", "{}"))
+    rule = Message(Role.SYSTEM, (Text("New rule."),))
+    results = (ToolResult("a", (Text("1"),)), rule, ToolResult("b", (Text("2"),)))
+    turns = encode(Generation((user("Hi"), *calls, *results)), NEWEST)["messages"]
+    assert [block["type"] for block in turns[-1]["content"]] == [
+        "tool_result", "tool_result", "text",
+    ]  # fmt: skip
+
+
+def test_results_hold_images() -> None:
+    result = ToolResult("c", (Text("See"), ImageData("image/png", "aGk=")), is_error=True)
+    body = encode(Generation((user("Hi"), ToolCall("c", "f", "{}"), result)), NEWEST)
+    block = body["messages"][-1]["content"][0]
+    assert [inner["type"] for inner in block["content"]] == ["text", "image"]
+    assert block["is_error"] is True
+
+
+def test_top_k_is_said_where_it_is_known() -> None:
+    content = replace(HELLO, sampling=Sampling(top_k=5))
+    assert encode(content, "claude-opus-4-6")["top_k"] == 5
+    with pytest.raises(UnsupportedFeature):
+        encode(content, "claude-opus-4-6", "2026-10-21")
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("claude-opus-4-1", 64), ("claude-sonnet-4-5", 64), ("claude-opus-4-8", 128), ("new", 128)],
+)
+def test_names_of_tools_may_be_longer_at_newer_models(model: str, name: int) -> None:
+    pattern = resolve(DIRECT_BASE, RULES, model).tool_names
+    assert pattern is not None
+    assert re.fullmatch(pattern, "a" * name)
+    assert not re.fullmatch(pattern, "a" * (name + 1))
+
+
+def test_only_anthropics_own_door_takes_documents_by_address() -> None:
+    assert DIRECT_BASE.file_urls
+    assert not VERTEX_BASE.file_urls
+    assert not BEDROCK_BASE.file_urls
+    with pytest.raises(UnsupportedFeature):
+        encode_request(
+            said_by_user(FileUrl("https://a.test/a.pdf")),
+            model=NEWEST,
+            stream=False,
+            capabilities=VERTEX_BASE,
+        )
