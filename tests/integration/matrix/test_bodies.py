@@ -16,12 +16,13 @@ import pytest
 from modelmux.application.explain import AnswersItself, Explain, WouldRefuse, WouldSend
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.request import Caller
-from modelmux.entrypoints.container import Container
+from modelmux.entrypoints.container import Container, preset_names
 from modelmux.entrypoints.explaining import read_request
 from modelmux.entrypoints.opening import open_seal, running
+from modelmux.entrypoints.settings_file import load_settings
 from tests.matrix.asking import DIALECTS
 from tests.matrix.samples import Json
-from tests.support.configuring import load_text
+from tests.support.configuring import surroundings
 
 FOLDER: Final = Path(__file__).parents[2] / "fixtures" / "goldens" / "bodies"
 ACCEPT: Final = os.environ.get("MODELMUX_ACCEPT_GOLDENS") == "1"
@@ -108,7 +109,9 @@ _LONGEST_SHOWN: Final = 5000
 
 @pytest.mark.parametrize("target", TARGETS)
 async def test_what_a_target_is_sent_for_each_request(target: str, tmp_path: Path) -> None:
-    container = Container(loaded=load_text(_CONFIG, tmp_path), dry=True)
+    (tmp_path / "modelmux.toml").write_text(_CONFIG)
+    loaded = load_settings(None, preset_names(), None, surroundings(tmp_path))
+    container = Container(loaded=loaded, dry=True)
     async with running(container):
         for dialect, (path, requests) in DIALECTS.items():
             lines: list[str] = []
