@@ -46,6 +46,7 @@ _GREETING = Greeting(
     {
         "chat": "/v1/chat/completions",
         "responses": "/v1/responses",
+        "messages": "/v1/messages",
         "models": "/v1/models",
         "health": "/health",
         "metrics": "/metrics",

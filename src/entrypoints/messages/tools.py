@@ -6,7 +6,7 @@ calls them by name as it would a function; the others run at the vendor.
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple, assert_never
+from typing import NamedTuple, assert_never
 
 from msgspec import Raw
 from msgspec.json import Decoder
@@ -19,7 +19,6 @@ from ...domain.tools import (
     AnyTool,
     BuiltinTool,
     FunctionTool,
-    HostedChoice,
     HostedTool,
     NamedTool,
     NoTools,
@@ -33,7 +32,6 @@ _TOOLS: "Decoder[list[Raw] | None]" = Decoder(list[Raw] | None)
 _KIND = Decoder(Kind)
 _TOOL = Decoder(ToolShape)
 _CHOICE = Decoder(ChoiceShape | None)
-_OBJECT = Decoder(dict[str, Any])  # Any: a choice that is kept whole
 _BUILTIN = re.compile(r"(?:bash|text_editor|memory|computer)_\d{8}")
 
 Tool = FunctionTool | BuiltinTool | HostedTool
@@ -83,10 +81,10 @@ def decode_choice(raw: Raw, tools: Sequence[Tool], ignored: dict[str, None]) -> 
     if shape is None:
         return Choice(AUTO, None)
     alone = shape.disable_parallel_tool_use
-    return Choice(_decode_choice(shape, raw, tools), None if alone is None else not alone)
+    return Choice(_decode_choice(shape, tools), None if alone is None else not alone)
 
 
-def _decode_choice(shape: ChoiceShape, raw: Raw, tools: Sequence[Tool]) -> ToolChoice:
+def _decode_choice(shape: ChoiceShape, tools: Sequence[Tool]) -> ToolChoice:
     match shape.type:
         case "auto":
             return AUTO
@@ -99,21 +97,15 @@ def _decode_choice(shape: ChoiceShape, raw: Raw, tools: Sequence[Tool]) -> ToolC
             if not shape.name:
                 raise missing("tool_choice.name")
             _check_any(tools)
-            return _named(shape.name, raw, tools)
+            return _named(shape.name, tools)
         case _:
             assert_never(shape.type)
 
 
-def _named(name: str, raw: Raw, tools: Sequence[Tool]) -> ToolChoice:
-    nameless = False
-    for tool in tools:
-        offered = _name_of(tool)
-        if offered == name:
-            if isinstance(tool, HostedTool):
-                return HostedChoice(tool.type, decode_member(_OBJECT, raw, "tool_choice"))
-            return NamedTool(name)
-        nameless = nameless or offered is None
-    if nameless:  # one of a toolset: only the vendor knows what is in it
+def _named(name: str, tools: Sequence[Tool]) -> NamedTool:
+    offered = [_name_of(tool) for tool in tools]
+    # None has no name: a toolset, and only the vendor knows what is in it.
+    if name in offered or None in offered:
         return NamedTool(name)
     raise InvalidRequest(
         f"tool {name[:200]!r} not found in provided tools", param="tool_choice.name"
