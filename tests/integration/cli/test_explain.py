@@ -30,7 +30,7 @@ PROVIDERS: Final[Mapping[str, tuple[str, str]]] = {
     "anthropic": ('api_key = "${SECRET}"', "claude-sonnet-5-5"),
     "gemini": ('api_key = "${SECRET}"', "gemini-3.6-flash"),
     "bedrock": ('region = "us-east-1"', "amazon.nova-pro-v1:0"),
-    "cohere": ('api_key = "${SECRET}"', "command-a-03-2025"),
+    "cohere": ('api_key = "${SECRET}"', "command-a-plus"),
     "ollama": ('api_key = "${SECRET}"', "qwen3"),
     "demo": ("", "demo"),
 }
