@@ -85,6 +85,7 @@ RULES: tuple[CapabilityRule, ...] = (
         for pattern in ("gemini-1*", "gemini-2.0*")
     ),
 )
+VERTEX_BASE = BASE
 # Of texts for `predict`, 250 are taken in one call but no more than 20 000 tokens, which nobody
 # can count here: 32 of 600 fit. `embedContent` takes one.
 VERTEX_RULES = (
@@ -98,5 +99,3 @@ API_BASE = replace(BASE, metadata=False, label_metadata=False)
 API_RULES = (*RULES, CapabilityRule("*embedding*", {"embedding_batch": 100}))
 # Those whose vectors have not the length 1 once they are shortened.
 UNEVEN_WHEN_SHORT = ("gemini-embedding-001*",)
-VERTEX_BASE = BASE
-VERTEX_RULES = RULES

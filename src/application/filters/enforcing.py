@@ -29,6 +29,7 @@ from ...domain.tools import AllowedTools, FunctionTool, ToolDefinition, ToolName
 from ..adjusting.fields import field_names, rename
 from ..adjusting.form import answer_tool
 from ..adjusting.namespaces import Address, addresses, tool_names
+from ..lanes import WITHOUT_CONTENT
 from ..ports import Answer, LlmProvider
 from .answer import WrappedAnswer
 
@@ -113,7 +114,7 @@ class Enforcing(LlmProvider):
 
     async def open(self, request: GenerationRequest) -> Answer:
         answer = await self.inner.open(request)
-        if request.journal.relayed:
+        if request.journal.relayed or request.dialect in WITHOUT_CONTENT:
             return answer
         rules = rules_of(request.content.get(), request.capabilities, request.dialect)
         return _HeldAnswer(answer, rules, request.journal) if rules is not None else answer
