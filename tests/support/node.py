@@ -1,4 +1,4 @@
-"""Node and its official OpenAI SDK, for tests that speak through them."""
+"""Node and the official SDKs for it, for tests that speak through them."""
 
 import os
 import shutil
@@ -13,10 +13,10 @@ PACKAGE = ROOT / "examples" / "typescript"
 """Where `make node` installs the packages; a script finds them when it lies in this folder."""
 
 
-def node_or_skip() -> str:
+def node_or_skip(package: str = "openai") -> str:
     """Return the path of Node; skip the test where it or the SDK is missing, fail in CI."""
     node = _find_node()
-    sdk = PACKAGE / "node_modules" / "openai"
+    sdk = PACKAGE / "node_modules" / package
     if node is not None and sdk.is_dir():
         return node
     reason = "node was not found" if node is None else "run `make node`: the SDK is not installed"
