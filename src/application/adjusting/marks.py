@@ -1,7 +1,8 @@
-"""Marks of what is worth keeping of a prompt, for targets that know none."""
+"""Marks of what is worth keeping of a prompt, for targets that know none, or only a few."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from ...domain.caching import CacheMark
 from ...domain.conversation import (
     Audio,
     Item,
@@ -12,53 +13,91 @@ from ...domain.conversation import (
     ToolCall,
     ToolResult,
 )
-from ...domain.tools import CallableTool, FunctionTool, ToolDefinition, ToolNamespace
+from ...domain.tools import CallableTool, CustomTool, FunctionTool, ToolDefinition, ToolNamespace
 from .fitting import Fitting, each
+
+# The most marks that Anthropic and Bedrock take.
+_MOST = 4
+_ALL = 10**9
 
 
 def fit_marks(fit: Fitting) -> None:
-    """Leave out marks that the target does not know: they change what a call costs, no more."""
-    content = fit.content
+    """Leave out marks that the target does not take: they change what a call costs, no more."""
     if fit.can.cache_marks:
-        return
-    items = each(content.items, _unmarked_item)
-    tools = each(content.tools, _unmarked_tool)
+        _fit_number(fit)
+    elif _unmark(fit, _ALL):
+        detail = "the provider takes no marks of what to keep of a prompt"
+        fit.tell("cache_control", "dropped", detail)
+
+
+def _fit_number(fit: Fitting) -> None:
+    """Keep the last marks: each stands for all that is before it."""
+    content = fit.content
+    counting = _Unmarking(0)
+    each(content.tools, counting.tool)
+    each(content.items, counting.item)
+    most = _MOST if content.cache is None else _MOST - 1  # that one is set by the vendor
+    if counting.seen > most:
+        cache = content.cache
+        _unmark(fit, counting.seen - most)
+        fit.content = replace(fit.content, cache=cache)
+        fit.tell("cache_control", "clamped", f"only the last {_MOST} marks are kept")
+
+
+def _unmark(fit: Fitting, first: int) -> bool:
+    """Take the `first` marks away, and the automatic one; return whether there were any."""
+    content, unmarking = fit.content, _Unmarking(first)
+    tools = each(content.tools, unmarking.tool)
+    items = each(content.items, unmarking.item)
     if items is content.items and tools is content.tools and content.cache is None:
-        return
+        return False
     fit.content = replace(content, items=items, tools=tools, cache=None)
-    fit.tell("cache_control", "dropped", "the provider takes no marks of what to keep of a prompt")
+    return True
 
 
-def _unmarked_item(item: Item) -> Item:
-    if isinstance(item, Message):
-        parts = each(item.parts, _unmarked_part)
-        return item if parts is item.parts else replace(item, parts=parts)
-    if isinstance(item, ToolCall):
-        return item if item.cache is None else replace(item, cache=None)
-    if isinstance(item, ToolResult):
-        parts = each(item.parts, _unmarked_part)
-        if parts is item.parts and item.cache is None:
-            return item
-        return replace(item, parts=parts, cache=None)
-    return item
+@dataclass(slots=True)
+class _Unmarking:
+    """Takes `left` marks away, in the order they stand in a prompt, and counts those it saw."""
 
+    left: int
+    seen: int = 0
 
-def _unmarked_part(part: Part) -> Part:
-    if isinstance(part, Refusal | Audio | OpaquePart) or part.cache is None:
-        return part
-    return replace(part, cache=None)
+    def _keeps(self, mark: CacheMark | None) -> bool:
+        if mark is None:
+            return True
+        self.seen += 1
+        if not self.left:
+            return True
+        self.left -= 1
+        return False
 
+    def item(self, item: Item) -> Item:
+        if isinstance(item, Message):
+            parts = each(item.parts, self._part)
+            return item if parts is item.parts else replace(item, parts=parts)
+        if isinstance(item, ToolCall):
+            return item if self._keeps(item.cache) else replace(item, cache=None)
+        if isinstance(item, ToolResult):
+            parts = each(item.parts, self._part)
+            if self._keeps(item.cache):
+                return item if parts is item.parts else replace(item, parts=parts)
+            return replace(item, parts=parts, cache=None)
+        return item
 
-def _unmarked_tool(tool: ToolDefinition) -> ToolDefinition:
-    if isinstance(tool, FunctionTool):
-        return _unmarked_callable(tool)
-    if isinstance(tool, ToolNamespace):
-        inner = each(tool.tools, _unmarked_callable)
-        return tool if inner is tool.tools else replace(tool, tools=inner)
-    return tool
+    def _part(self, part: Part) -> Part:
+        if isinstance(part, Refusal | Audio | OpaquePart) or self._keeps(part.cache):
+            return part
+        return replace(part, cache=None)
 
+    def tool(self, tool: ToolDefinition) -> ToolDefinition:
+        if isinstance(tool, FunctionTool | CustomTool):
+            return self._callable(tool)
+        if isinstance(tool, ToolNamespace):
+            inner = each(tool.tools, self._callable)
+            return tool if inner is tool.tools else replace(tool, tools=inner)
+        return tool
 
-def _unmarked_callable(tool: CallableTool) -> CallableTool:
-    if isinstance(tool, FunctionTool) and tool.cache is not None:
+    def _callable(self, tool: CallableTool) -> CallableTool:
+        if isinstance(tool, CustomTool) or self._keeps(tool.cache):
+            return tool
         return replace(tool, cache=None)
-    return tool
