@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2s
+from urllib.parse import unquote
 
 from ...domain.capabilities import Capabilities
 from ...domain.conversation import Item, ToolCall
@@ -109,6 +110,8 @@ def _renamed_schema(schema: JsonObject, names: Mapping[str, str]) -> JsonObject:
             }
         elif key in NAME_MAPS and isinstance(value, dict):
             said[key] = {name: _renamed_inner(inner, names) for name, inner in value.items()}
+        elif key == "$ref" and isinstance(value, str):
+            said[key] = _renamed_reference(value, names)
         elif key == "required" and isinstance(value, list):
             said[key] = [names.get(one, one) if isinstance(one, str) else one for one in value]
         elif key in ("dependentRequired", "dependentSchemas") and isinstance(value, dict):
@@ -131,6 +134,16 @@ def _renamed_inner(value: JsonValue, names: Mapping[str, str]) -> JsonValue:
     if isinstance(value, list):
         return [_renamed_inner(inner, names) for inner in value]
     return value
+
+
+def _renamed_reference(reference: str, names: Mapping[str, str]) -> str:
+    """Return a reference that leads through fields by the names they have now."""
+    steps = reference.split("/")
+    for place in range(1, len(steps)):
+        name = unquote(steps[place]).replace("~1", "/").replace("~0", "~")
+        if steps[place - 1] == "properties" and name in names:
+            steps[place] = names[name]
+    return "/".join(steps)
 
 
 def _renamed_dependency(value: JsonValue, names: Mapping[str, str]) -> JsonValue:

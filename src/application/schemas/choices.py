@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from ...domain.json_values import JsonObject, JsonValue
 
 _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+_MOST_COMPARED = 64  # options, each with each
 # Keywords that say something of values of one kind alone.
 _OF_KIND = {
     "string": frozenset(
@@ -97,6 +98,8 @@ def are_apart(options: Sequence[JsonValue], found: Callable[[JsonValue], JsonObj
     `found` looks references up.
     """
     plain: list[JsonObject] = []
+    if len(options) > _MOST_COMPARED:
+        return False
     for option in options:
         if not isinstance(option, dict):
             return False

@@ -64,13 +64,14 @@ def _most(one: JsonValue, other: JsonValue) -> JsonValue:
 def _all(one: JsonValue, other: JsonValue) -> JsonValue:
     if not (isinstance(one, list) and isinstance(other, list)):
         return None
-    return [*one, *(name for name in other if name not in one)]
+    return list(dict.fromkeys(name for name in (*one, *other) if isinstance(name, str)))
 
 
 def _both(one: JsonValue, other: JsonValue) -> JsonValue:
     if not (isinstance(one, list) and isinstance(other, list)):
         return None
-    return [value for value in one if any(same(value, known) for known in other)] or None
+    known = {json.dumps(value, sort_keys=True) for value in other}
+    return [value for value in one if json.dumps(value, sort_keys=True) in known] or None
 
 
 def _type(one: JsonValue, other: JsonValue) -> JsonValue:

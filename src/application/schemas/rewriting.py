@@ -4,6 +4,7 @@ Source: JSON Schema 2020-12, with draft 7's spelling of references and tuples. T
 bounded: a schema that grows beyond measure when its references are put in is refused.
 """
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,10 +15,11 @@ from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject, JsonValue
 from .choices import are_apart, by_type
 from .keywords import DATA
-from .merging import merged, same
+from .merging import merged
 
 _MOST_NODES = 10_000
 _DEEPEST = 150
+_MOST_MERGES = 30  # of an `allOf` in an `allOf`
 _MOST_ROUNDS = 3  # how often a reference may stand within what it names
 
 _MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
@@ -58,12 +60,9 @@ class _Rewriting:
         self, node: JsonObject, depth: int, path: tuple[str, ...], *, close: bool = True
     ) -> JsonObject:
         """Return one schema; `path` are the references that led to it."""
-        self.nodes += 1
-        if self.nodes > _MOST_NODES or depth > _DEEPEST:
-            raise UnsupportedFeature(
-                "The schema is too large, or too deep, to be said in the form the model takes.",
-                param=self.param,
-            )
+        self._spend(1)
+        if depth > _DEEPEST:
+            raise self._too_large()
         node, path = self._referred(node, path)
         for form, step in _STEPS:
             if form in self.forms:
@@ -91,6 +90,17 @@ class _Rewriting:
         if isinstance(value, list):
             return [self._value(one, depth, path, close) for one in value]
         return value
+
+    def _spend(self, nodes: int) -> None:
+        self.nodes += nodes
+        if self.nodes > _MOST_NODES:
+            raise self._too_large()
+
+    def _too_large(self) -> UnsupportedFeature:
+        return UnsupportedFeature(
+            "The schema is too large, or too deep, to be said in the form the model takes.",
+            param=self.param,
+        )
 
     def _referred(
         self, node: JsonObject, path: tuple[str, ...]
@@ -129,36 +139,42 @@ class _Rewriting:
             raise UnsupportedFeature(
                 f"The schema refers to {str(named)[:100]!r}, which is not in it.", param=self.param
             )
+        # It is compared with what stands beside it, whatever it holds.
+        held = sum(len(one) for one in found.values() if isinstance(one, list | dict))
+        self._spend(1 + held // 16)
         return found
 
     def merge_all(self, node: JsonObject) -> JsonObject:
-        parts = node.get("allOf")
-        if not isinstance(parts, list):
-            return node
-        result = {key: value for key, value in node.items() if key != "allOf"}
-        for part in parts:
-            if part is True:
-                continue
-            both = None
-            if isinstance(part, dict):
-                plain = self._resolved(part)
+        result = node
+        for _ in range(_MOST_MERGES):
+            parts = result.get("allOf")
+            if not isinstance(parts, list):
+                return result
+            result = {key: value for key, value in result.items() if key != "allOf"}
+            for part in parts:
+                self._spend(1)
+                if part is True:
+                    continue
+                plain = self._resolved(part) if isinstance(part, dict) else None
                 both = None if plain is None else merged(result, plain)
-            if both is None:
-                self.lost.add("allOf")
-            else:
-                result = both
-        return self.merge_all(result) if "allOf" in result else result
+                if both is None:
+                    self.lost.add("allOf")
+                else:
+                    result = both
+        self.lost.add("allOf")
+        return {key: value for key, value in result.items() if key != "allOf"}
 
-    def _resolved(self, part: JsonObject, depth: int = 0) -> JsonObject | None:
+    def _resolved(self, part: JsonObject) -> JsonObject | None:
         """Return a part of an `allOf` with the reference in it put in, where it has one."""
-        self.nodes += 1
-        if "$ref" not in part:
-            return part
-        if depth > _MOST_ROUNDS or self.nodes > _MOST_NODES:
-            return None
-        beside = {key: value for key, value in part.items() if key != "$ref"}
-        target = self._resolved(self._found(part["$ref"]), depth + 1)
-        return None if target is None else merged(beside, target)
+        for _ in range(_MOST_ROUNDS):
+            if "$ref" not in part:
+                return part
+            beside = {key: value for key, value in part.items() if key != "$ref"}
+            both = merged(beside, self._found(part["$ref"]))
+            if both is None:
+                return None
+            part = both
+        return part if "$ref" not in part else None
 
     def list_types(self, node: JsonObject) -> JsonObject:
         return by_type(node)
@@ -183,13 +199,10 @@ class _Rewriting:
             result.pop("additionalItems", None)
         if not isinstance(prefix, list):
             return node
-        options: list[JsonValue] = []
-        for option in prefix:
-            if not any(same(option, one) for one in options):
-                options.append(option)
-        if isinstance(rest, dict):
-            options += [] if any(same(rest, one) for one in options) else [rest]
-        else:
+        every = [*prefix, rest] if isinstance(rest, dict) else prefix
+        # By their texts, because to Python True is 1.
+        options = list({json.dumps(option, sort_keys=True): option for option in every}.values())
+        if not isinstance(rest, dict):
             most = result.get("maxItems")
             if not isinstance(most, int) or most > len(prefix):
                 result["maxItems"] = len(prefix)
