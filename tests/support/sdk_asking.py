@@ -29,6 +29,11 @@ ONE_CALL: Final = "call get_weather"
 TWO_CALLS: Final = "in parallel: get_weather, get_time"
 
 
+def unstrict(client: openai.OpenAI) -> openai.OpenAI:
+    """Return a client for embeddings: a strict one looks for numbers before it decodes base64."""
+    return client.copy()
+
+
 @contextmanager
 def client_at(base_url: str, api_key: str) -> Generator[openai.OpenAI]:
     """Give the official SDK, which must not repair anything: strict and without retries."""

@@ -10,6 +10,7 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from tests.support.fake_openai import KEY, FakeOpenAI, fake_openai_in_thread
+from tests.support.sdk_asking import unstrict
 from tests.support.serving import serving
 
 FLAVOURS = ("openai", "vllm", "azure", "mistral", "deepseek", "ollama")
@@ -119,7 +120,8 @@ def test_whole_text(gateway: Gateway, flavour: str) -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_embeddings(gateway: Gateway, flavour: str) -> None:
-    found = gateway.client.embeddings.create(model=f"{flavour}/plain", input=["a", "b"])
+    client = unstrict(gateway.client)
+    found = client.embeddings.create(model=f"{flavour}/plain", input=["a", "b"])
     assert [one.index for one in found.data] == [0, 1]
     assert found.data[0].embedding == [0.5, -0.25]
 
