@@ -8,6 +8,7 @@ import anthropic
 import httpx
 import pytest
 
+from tests.support.families import Family
 from tests.support.messages_asking import anthropic_client
 from tests.support.serving import ServedGateway, serving
 
@@ -245,3 +246,11 @@ def test_the_routes_stand_in_the_api_document(http: httpx.Client) -> None:
     paths = http.get("/docs/openapi.json").json()["paths"]
     assert "post" in paths["/v1/messages"]
     assert "post" in paths["/v1/messages/count_tokens"]
+
+
+def test_a_provider_counts_itself_where_it_can(sdk: anthropic.Anthropic, family: Family) -> None:
+    said: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Hello " * 50}]
+    counted = sdk.messages.count_tokens(model=family.model, messages=said)
+    assert counted.input_tokens > 0
+    if family.name == "claude":
+        assert counted.input_tokens == 3  # the fake's word; an estimate would be far more
