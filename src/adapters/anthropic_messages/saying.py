@@ -23,6 +23,7 @@ Hearing: TypeAlias = WireLanguage | MessagesRelay
 
 OLDER_VERSION = "2023-06-01"
 VERSION, BETA = "anthropic-version", "anthropic-beta"
+_DRAWING = frozenset({"temperature", "top_p", "top_k"})
 # What the counter of tokens takes of a request for an answer.
 _COUNTED = frozenset(
     {
@@ -93,15 +94,14 @@ def say(request: GenerationRequest, door: Door, *, model: str | None = None) -> 
     in_body_betas = () if door.betas_in_header else betas
     verbatim = request.verbatim
     if verbatim is not None and verbatim.dialect is Dialect.MESSAGES and relays(request):
+        version = _able(version, door, draws=not _DRAWING.isdisjoint(verbatim.members))
         relay = MessagesRelay(
             model=name, max_event_bytes=door.max_event_bytes, streamed=request.stream
         )
         body = relayed_body(verbatim, door, model=name, version=version, betas=in_body_betas)
         return Said(_encode(body), relay, _headers(door, version, betas))
     content = request.content.get()
-    if version == VERSION_WITHOUT_SAMPLING and _draws(content):
-        # The record says that this model can be told how to draw: the older version has words.
-        version = door.older
+    version = _able(version, door, draws=_draws(content))
     return Said(
         encode_request(
             content,
@@ -146,6 +146,14 @@ def _headers(door: Door, version: str, betas: tuple[str, ...]) -> Headers:
     if betas and door.betas_in_header:
         headers = (*headers, (BETA, ",".join(betas)))
     return headers
+
+
+def _able(version: str, door: Door, *, draws: bool) -> str:
+    """Return `version`, or the older one if how to draw is said, for which the newest has no words.
+
+    That the model takes it is in its record; the version is often but the client library's.
+    """
+    return door.older if draws and version == VERSION_WITHOUT_SAMPLING else version
 
 
 def _draws(content: Generation) -> bool:

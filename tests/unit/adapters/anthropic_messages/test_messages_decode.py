@@ -1,6 +1,7 @@
 """Claude's answers, whole and streamed, as events."""
 
 import itertools
+import json
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,23 @@ from modelmux.adapters.anthropic_messages.decode import (
 )
 from modelmux.adapters.anthropic_messages.endings import decode_reason
 from modelmux.adapters.transport.sse import SseFrame
-from modelmux.domain.conversation import Message, Proof, Reasoning, Role, Text, ToolCall, Vendor
+from modelmux.domain.conversation import (
+    Message,
+    OpaqueItem,
+    Proof,
+    Reasoning,
+    Role,
+    Text,
+    ToolCall,
+    Vendor,
+)
+from modelmux.domain.dialect import Dialect
 from modelmux.domain.errors import ProviderProtocolBroken, StreamCut, UpstreamOverloaded
 from modelmux.domain.events import (
+    AnnotationAdded,
     FinishReason,
+    OpaqueItemAdded,
+    RefusalDelta,
     ResponseFinished,
     ResponseStarted,
     StreamEvent,
@@ -26,6 +40,7 @@ from modelmux.domain.events import (
     ToolCallStarted,
     Usage,
 )
+from modelmux.domain.json_values import JsonObject
 from tests.support.streams import at_every_byte, cut_after_frames, fold, read_chunks
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "anthropic_messages"
@@ -173,3 +188,90 @@ def test_nothing_counts_after_the_end() -> None:
 )
 def test_stop_reasons_have_their_finish_reasons(word: str | None, reason: FinishReason) -> None:
     assert decode_reason(word) is reason
+
+
+def frame(name: str, **members: object) -> bytes:
+    data = json.dumps({"type": name, **members})
+    return f"event: {name}\ndata: {data}\n\n".encode()
+
+
+SEARCH: JsonObject = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "x"}}
+FOUND: JsonObject = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}
+CITED: JsonObject = {"type": "web_search_result_location", "url": "https://a.test", "cited_text": "so"}
+WITH_SEARCH = b"".join(
+    [
+        frame("message_start", message={"id": "m", "model": MODEL}),
+        frame("content_block_start", index=0, content_block=SEARCH | {"input": {}}),
+        *(
+            frame(
+                "content_block_delta",
+                index=0,
+                delta={"type": "input_json_delta", "partial_json": piece},
+            )
+            for piece in ('{"que', 'ry": "x"}')
+        ),
+        frame("content_block_stop", index=0),
+        frame("content_block_start", index=1, content_block=FOUND),
+        frame("content_block_stop", index=1),
+        frame("content_block_start", index=2, content_block={"type": "text", "text": ""}),
+        frame("content_block_delta", index=2, delta={"type": "text_delta", "text": "So."}),
+        frame("content_block_delta", index=2, delta={"type": "citations_delta", "citation": CITED}),
+        frame("content_block_stop", index=2),
+        frame("message_delta", delta={"stop_reason": "pause_turn", "stop_sequence": None}),
+        frame("message_stop"),
+    ]
+)
+WHOLE_SEARCH = json.dumps(
+    {
+        "id": "m",
+        "model": MODEL,
+        "content": [SEARCH, FOUND, {"type": "text", "text": "So.", "citations": [CITED]}],
+        "stop_reason": "pause_turn",
+    }
+).encode()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_blocks_of_the_vendors_own_tools_are_told_to_who_understands_them(whole: bool) -> None:
+    if whole:
+        events = decode_whole(WHOLE_SEARCH, model=MODEL, opaque=True)
+    else:
+        events = read_chunks(partial(MessagesStreamDecoder, MODEL, opaque=True), [WITH_SEARCH])
+    assert events[1:-1] == [
+        OpaqueItemAdded(OpaqueItem("server_tool_use", SEARCH, Dialect.MESSAGES)),
+        OpaqueItemAdded(OpaqueItem("web_search_tool_result", FOUND, Dialect.MESSAGES)),
+        TextDelta("So."),
+        AnnotationAdded(CITED),
+    ]
+    assert events[-1] == ResponseFinished((FinishReason.PAUSED,))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_to_others_they_are_nothing(whole: bool) -> None:
+    if whole:
+        events = decode_whole(WHOLE_SEARCH, model=MODEL)
+    else:
+        events = read_chunks(partial(MessagesStreamDecoder, MODEL), [WITH_SEARCH])
+    assert events[1:-1] == [TextDelta("So.")]
+
+
+def test_a_call_of_the_vendors_own_that_is_no_json_is_told() -> None:
+    broken = WITH_SEARCH.replace(b'\\"x\\"}', b'\\"x')
+    with pytest.raises(ProviderProtocolBroken, match="tool of its own"):
+        read_chunks(partial(MessagesStreamDecoder, MODEL, opaque=True), [broken])
+
+
+def test_the_stop_sequence_that_was_met_is_told() -> None:
+    body = {"content": [], "stop_reason": "stop_sequence", "stop_sequence": "END"}
+    assert decode_whole(json.dumps(body).encode(), model=MODEL)[-1] == ResponseFinished(
+        (FinishReason.STOP,), None, "END"
+    )
+
+
+def test_a_refusal_says_why_if_the_model_does() -> None:
+    details = {"type": "refusal", "category": "cyber", "explanation": "Not that."}
+    body = {"content": [], "stop_reason": "refusal", "stop_details": details}
+    assert decode_whole(json.dumps(body).encode(), model=MODEL)[1:] == [
+        RefusalDelta("Not that."),
+        ResponseFinished((FinishReason.CONTENT_FILTER,)),
+    ]

@@ -105,3 +105,6 @@ def test_how_to_draw_is_said_in_the_older_version() -> None:
     body = body_of(say(request, VERTEX))
     assert body["anthropic_version"] == "vertex-2023-10-16"
     assert body["top_p"] == 0.5
+    said = say(relayed(top_p=0.5), DIRECT)
+    assert said.headers[0] == ("anthropic-version", OLD)
+    assert body_of(said)["top_p"] == 0.5
