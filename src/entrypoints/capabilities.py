@@ -4,7 +4,6 @@ An endpoint of our own. A record is the domain's, field by field under the same 
 their words, sets as sorted lists.
 """
 
-from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
 from typing import Any, Literal, TypeAlias
@@ -93,13 +92,11 @@ def _encode_target(target: Target) -> TargetShape:
     return TargetShape(provider.name, provider.type, target.model, target.reason, record)
 
 
-def _word(value: Any) -> Word | list[str]:  # Any: the fields of a record, each in turn
+# Any: the fields of a record, each in turn; of its containers all are sets of words
+def _word(value: Any) -> Word | list[str]:
     if isinstance(value, Enum):
         return str(value.value)
-    if isinstance(value, frozenset):
-        members: frozenset[str] = value
-        return sorted(str(member) for member in members)
-    if isinstance(value, Mapping | tuple):
-        raise TypeError(f"no JSON is known for {value!r}")
-    word: Word = value
-    return word
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    members: frozenset[str] = value
+    return sorted(str(member) for member in members)

@@ -25,6 +25,7 @@ from ...domain.request import Caller
 from ..container import Container
 from ..explaining import ReadRequest, read_request
 from ..opening import open_seal, running
+from ..raw_tables import is_list, is_table
 from ..settings_file import Loaded
 from .console import ConfigOption, JsonOption, in_one_line, print_result, say
 from .loading import load
@@ -64,6 +65,7 @@ def run(
 def _read(file: str, limit_bytes: int) -> bytes:
     try:
         if file == "-":
+            # What stands in for standard input may be text alone.
             body = getattr(sys.stdin, "buffer", sys.stdin).read(limit_bytes + 1)
         else:
             with Path(file).open("rb") as opened:
@@ -162,15 +164,13 @@ def _pretty(body: bytes) -> str:
 
 def _shortened(value: object) -> object:
     """Return plain JSON in which files and images are cut: nobody reads them."""
-    match value:
-        case dict():
-            return {key: _shortened(one) for key, one in value.items()}
-        case list():
-            return [_shortened(one) for one in value]
-        case str() if len(value) > _LONGEST_SHOWN and not any(map(str.isspace, value)):
-            return f"{value[:_SHOWN]}... ({len(value)} letters)"
-        case _:
-            return value
+    if is_table(value):
+        return {key: _shortened(one) for key, one in value.items()}
+    if is_list(value):
+        return [_shortened(one) for one in value]
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN and not any(map(str.isspace, value)):
+        return f"{value[:_SHOWN]}... ({len(value)} letters)"
+    return value
 
 
 # Any: what `json.dumps` takes

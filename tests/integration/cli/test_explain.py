@@ -110,7 +110,7 @@ def test_a_chat_request_is_explained_for_every_type(
     assert call["method"] == "POST"
     assert call["url"].startswith("http")
     assert "What is it?" in json.dumps(call["body"])
-    signing = [value for name, value in call["headers"] if "redacted" in value or "{" in value]
+    signing = [value for _, value in call["headers"] if "redacted" in value or "{" in value]
     assert signing, call["headers"]
 
 
