@@ -86,6 +86,8 @@ class Capabilities:
     but for `known_extras`.
 
     `system_turns` says that system messages may stand behind a user's turn, not only before all.
+    `thoughts_return` says of a model that thinks unless told not to that it refuses the results of
+    a tool turn whose thoughts do not come back.
     `takes_budgets` says that a model told to think otherwise takes a budget of tokens too,
     `between_tools` that it can be told to think between tools alone, in Messages.
 
@@ -120,6 +122,7 @@ class Capabilities:
     takes_budgets: bool = False
     between_tools: bool = False
     system_turns: bool = True
+    thoughts_return: bool = False
     effort_levels: frozenset[Effort] = frozenset()
     sampling: frozenset[str] = ALL_SAMPLING
     responses_sampling: frozenset[str] = RESPONSES_SAMPLING

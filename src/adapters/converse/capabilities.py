@@ -30,6 +30,7 @@ TOOL_NAMES: Final = r"[a-zA-Z0-9_-]{1,64}"
 BASE: Final = Capabilities(
     dialects=frozenset[Dialect](),
     restrictions=True,
+    system_turns=False,
     custom_tools=False,
     hosted_tools=False,
     tool_namespaces=False,

@@ -28,6 +28,7 @@ _REFUSED_KEYWORDS = frozenset(
 BASE = Capabilities(
     dialects=frozenset(),
     restrictions=True,
+    system_turns=False,
     custom_tools=False,
     parallel_switch=False,
     thinking=Thinking.LEVEL,

@@ -90,6 +90,7 @@ DEEPSEEK: Final = Preset(
         file_input=False,
         metadata=False,
         verbosity=False,
+        thoughts_return=True,
         proofs=Vendor.DEEPSEEK,
     ),
 )
@@ -114,6 +115,7 @@ MISTRAL: Final = Preset(
         _OPEN_MODELS,
         restrictions=True,
         sampling=BASE.sampling - {"logit_bias"},
+        system_turns=False,
         prefill=False,
         verbosity=False,
         refuses_unknown=True,

@@ -25,6 +25,7 @@ from .output import fit_output_format, fit_schemas
 from .parts import fit_parts
 from .results import fit_results
 from .sampling import fit_limits, fit_sampling
+from .system import fit_system
 from .thinking import fit_effort, fit_summary, fit_unproven_turn
 from .tools import CUSTOM_TOOLS_EMULATED, fit_tool_choice, fit_tool_extras, fit_tools
 from .wishes import fit_wish
@@ -34,6 +35,7 @@ __all__ = ["CUSTOM_TOOLS_EMULATED", "adjust", "ignored_members"]
 _STEPS: tuple[Callable[[Fitting], None], ...] = (
     fit_instructions,
     fit_items,
+    fit_system,
     fit_thoughts,
     fit_parts,
     fit_media,

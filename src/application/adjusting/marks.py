@@ -10,24 +10,53 @@ from ...domain.conversation import (
     OpaquePart,
     Part,
     Refusal,
+    Text,
     ToolCall,
     ToolResult,
 )
+from ...domain.dialect import Dialect
 from ...domain.tools import CallableTool, CustomTool, FunctionTool, ToolDefinition, ToolNamespace
 from .fitting import Fitting, each
 
 # The most marks that Anthropic and Bedrock take.
 _MOST = 4
 _ALL = 10**9
+# OpenAI's languages mark parts of messages and of results, and nothing else.
+_PARTS_ALONE = frozenset({Dialect.CHAT_COMPLETIONS, Dialect.RESPONSES})
 
 
 def fit_marks(fit: Fitting) -> None:
     """Leave out marks that the target does not take: they change what a call costs, no more."""
     if fit.can.cache_marks:
+        if fit.outward in _PARTS_ALONE:
+            _keep_on_parts(fit)
         _fit_number(fit)
     elif _unmark(fit, _ALL):
         detail = "the provider takes no marks of what to keep of a prompt"
         fit.tell("cache_control", "dropped", detail)
+
+
+def _keep_on_parts(fit: Fitting) -> None:
+    content = fit.content
+    items = each(content.items, _marked_in_parts)
+    tools = each(content.tools, _Unmarking(_ALL).tool)
+    calls = any(isinstance(item, ToolCall) and item.cache for item in content.items)
+    elsewhere = calls or tools is not content.tools or content.cache is not None
+    if items is not content.items or elsewhere:
+        fit.content = replace(content, items=items, tools=tools, cache=None)
+    if elsewhere:
+        fit.tell("cache_control", "dropped", "the provider takes marks on what is said alone")
+
+
+def _marked_in_parts(item: Item) -> Item:
+    if isinstance(item, ToolCall):
+        return item if item.cache is None else replace(item, cache=None)
+    if isinstance(item, ToolResult) and item.cache is not None:
+        *before, last = item.parts or (Text(""),)
+        if not isinstance(last, Refusal | Audio | OpaquePart) and last.cache is None:
+            last = replace(last, cache=item.cache)
+        return replace(item, parts=(*before, last), cache=None)
+    return item
 
 
 def _fit_number(fit: Fitting) -> None:

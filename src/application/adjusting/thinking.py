@@ -49,16 +49,19 @@ def fit_summary(fit: Fitting) -> None:
 def fit_unproven_turn(fit: Fitting) -> None:
     """A model that thinks wants the proofs of an open tool turn; without them it must not think."""
     can = fit.can
-    if can.proofs is None or can.thinking is not Thinking.BUDGET or not can.thinking_off:
+    if can.proofs is None or not can.thinking_off:
         return
-    if not asks_to_think(fit.content):
+    asked = can.thinking is Thinking.BUDGET and asks_to_think(fit.content)
+    if not asked and not can.thoughts_return:
         return
     proven = called = False
     for item in reversed(fit.content.items):
         if isinstance(item, Message) and item.role is not Role.ASSISTANT:
             break
         called = called or isinstance(item, ToolCall)
-        if isinstance(item, Reasoning) and item.proof is not None:
+        if isinstance(item, Reasoning) and item.proof is None:
+            proven = proven or (can.thoughts_return and bool(item.text))
+        elif isinstance(item, Reasoning) and item.proof is not None:
             # The model of a signature that a client of Messages carried is not known.
             ours = item.proof.vendor is can.proofs and item.proof.model in ("", fit.model)
             proven = proven or ours
