@@ -47,13 +47,14 @@ class Reading:
     `model` is the upstream's name for it; `proofs` the vendor whose thoughts are proofs that must
     go back (DeepSeek's are the text itself); `hidden` words of ours that an upstream's message may
     echo and a caller must not see (host, key); `custom_names` the free-text tools that were
-    offered as functions.
+    offered as functions; `stops` the sequences that were to end the answer.
     """
 
     model: str
     proofs: Vendor | None = None
     hidden: tuple[str, ...] = ()
     custom_names: frozenset[str] = frozenset()
+    stops: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1024)
@@ -94,6 +95,7 @@ class ChunkDecoder(StreamDecoder):
     _choices: dict[int, _Choice] = field(default_factory=dict[int, _Choice])
     _answer: str = ""
     _usage: Usage | None = None
+    _matched_stop: str | None = None
     _frames: int = 0
     _started: bool = False
     _finished: bool = False
@@ -172,6 +174,8 @@ class ChunkDecoder(StreamDecoder):
         if wire.finish_reason:
             reason = decode_finish_reason(wire.finish_reason)
             if choice.reason is None:  # some tell it again in the chunk with the usage
+                if number == 0 and wire.stop_reason in self.reading.stops:
+                    self._matched_stop = wire.stop_reason
                 self._end_choice(number, choice, reason, events)
 
     def _end_choice(
@@ -270,7 +274,7 @@ class ChunkDecoder(StreamDecoder):
                 raise StreamCut("The upstream's answer ended before it was finished.")
             reasons.append(choice.reason)
         self._finished = True
-        events.append(ResponseFinished(tuple(reasons), self._usage))
+        events.append(ResponseFinished(tuple(reasons), self._usage, self._matched_stop))
 
 
 def _decode_logprob(wire: WireLogprob) -> TokenLogprob:

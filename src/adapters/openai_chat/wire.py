@@ -68,11 +68,14 @@ class WireLogprobs(msgspec.Struct, frozen=True):
 
 
 class WireChoice(msgspec.Struct, frozen=True):
+    """`stop_reason` is vLLM's: the stop sequence that was met, or the number of a token."""
+
     index: int | None = None
     delta: WireMessage | None = None
     message: WireMessage | None = None
     finish_reason: str | None = None
     logprobs: WireLogprobs | None = None
+    stop_reason: Any = None  # Any: other servers mean other things by it
 
 
 class WirePromptDetails(msgspec.Struct, frozen=True, gc=False):

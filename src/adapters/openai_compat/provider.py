@@ -33,6 +33,8 @@ from .responses_lane import ResponsesLane, must_translate_responses
 from .tailoring import ask_for_usage, tailor
 
 _NO_SUCH_PATH: Final = frozenset({404, 405})
+_STOPS: Final = 16
+_STOP_LENGTH: Final = 64
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -190,7 +192,9 @@ class OpenAICompatProvider(LlmProvider):
             content, model=request.model, stream=request.stream, spelling=spelling
         )
         tailor(body, self._preset, request)
-        reading = Reading(request.model, spelling.proofs, self._hidden, custom_names)
+        # Languages are remembered: what a caller wrote at length is not.
+        stops = tuple(one for one in content.sampling.stop[:_STOPS] if len(one) <= _STOP_LENGTH)
+        reading = Reading(request.model, spelling.proofs, self._hidden, custom_names, stops)
         call = HttpCall(
             self.endpoints.url(Dialect.CHAT_COMPLETIONS, request.model),
             await self.headers(),

@@ -66,6 +66,23 @@ def texts(response: Response) -> list[str]:
     return told
 
 
+@pytest.mark.parametrize(
+    ("told", "matched"),
+    [('"END"', "END"), ('"length"', None), ("151643", None), ("null", None), ('{"a":1}', None)],
+)
+def test_the_stop_sequence_that_was_met_is_known_where_it_is_told(
+    told: str, matched: str | None
+) -> None:
+    reading = Reading("asked-model", stops=("STOP", "END"))
+    choice = b'{"index":0,%b,"finish_reason":"stop","stop_reason":%b}'
+    whole = choice % (b'"message":{"content":"a"}', told.encode())
+    finished = decode_whole(b'{"choices":[%b]}' % whole, reading=reading)[-1]
+    chunk = choice % (b'"delta":{"content":"a"}', told.encode())
+    streamed = read_stream([b'data: {"choices":[%b]}\n\ndata: [DONE]\n\n' % chunk], reading)[-1]
+    for last in (finished, streamed):
+        assert last == ResponseFinished((FinishReason.STOP,), None, matched)
+
+
 def test_text_with_usage_in_a_chunk_of_its_own() -> None:
     assert read_stream([recorded("openai_text.sse")]) == [
         ResponseStarted("chatcmpl-B1", "gpt-4.1-mini-2025-04-14"),
