@@ -195,9 +195,18 @@ def frame(name: str, **members: object) -> bytes:
     return f"event: {name}\ndata: {data}\n\n".encode()
 
 
-SEARCH: JsonObject = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "x"}}
+SEARCH: JsonObject = {
+    "type": "server_tool_use",
+    "id": "s1",
+    "name": "web_search",
+    "input": {"query": "x"},
+}
 FOUND: JsonObject = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}
-CITED: JsonObject = {"type": "web_search_result_location", "url": "https://a.test", "cited_text": "so"}
+CITED: JsonObject = {
+    "type": "web_search_result_location",
+    "url": "https://a.test",
+    "cited_text": "so",
+}
 WITH_SEARCH = b"".join(
     [
         frame("message_start", message={"id": "m", "model": MODEL}),
