@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
@@ -10,7 +10,10 @@ from ..domain.capabilities import Capabilities, refine
 from ..domain.errors import ConfigurationError
 from ..domain.secret import Secret
 from .provider_settings import (
+    AnthropicSettings,
     AzureSettings,
+    BedrockSettings,
+    CohereSettings,
     DemoSettings,
     OpenAiCompatSettings,
     ProviderSettings,
@@ -122,6 +125,20 @@ def _check_provider(
         )
     if isinstance(provider, AzureSettings):
         _check_azure(provider, path, origins)
+    if isinstance(provider, BedrockSettings):
+        _check_bedrock(provider, path, origins)
+    for key, text in _sent_in_headers(provider):
+        _check_header("x", Secret(text), (*path, key), origins)
+
+
+def _sent_in_headers(provider: ProviderSettings) -> Iterator[tuple[str, str]]:
+    """Yield what of a provider's own keys goes out in a header, beside its key."""
+    if isinstance(provider, VertexSettings | AnthropicSettings | BedrockSettings):
+        yield "anthropic_beta", ",".join(provider.anthropic_beta)
+    if isinstance(provider, AnthropicSettings):
+        yield "workspace_id", provider.workspace_id or ""
+    if isinstance(provider, CohereSettings):
+        yield "client_name", provider.client_name or ""
 
 
 def _check_header(name: str, value: Secret, path: KeyPath, origins: Origins) -> None:
@@ -227,6 +244,17 @@ def _check_azure(provider: AzureSettings, path: KeyPath, origins: Origins) -> No
             (*path, "client_secret"),
             f"{spell(path)}: client_secret needs tenant_id and client_id beside it",
         )
+
+
+def _check_bedrock(provider: BedrockSettings, path: KeyPath, origins: Origins) -> None:
+    if provider.api_key is not None and provider.profile is not None:
+        raise origins.error(
+            (*path, "profile"),
+            f"{spell(path)}: api_key and profile are two ways to sign in",
+            hint="keep one of them",
+        )
+    if provider.mantle_base_url is not None:
+        _check_url(provider.mantle_base_url, (*path, "mantle_base_url"), origins)
 
 
 def _check_capabilities(changes: Mapping[str, Raw], path: KeyPath, origins: Origins) -> None:

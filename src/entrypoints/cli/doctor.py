@@ -64,10 +64,15 @@ def _machine() -> Iterator[Finding]:
     slower = "not installed: the server is slower on Python's own loop"
     yield Finding("uvloop", "ok" if has_loop else "note", "installed" if has_loop else slower)
     has_azure = importlib.util.find_spec("azure.identity") if _has("azure") else None
-    extra = 'not installed; Entra ID needs it: pip install "modelmux[azure]"'
-    yield Finding(
-        "azure-identity", "ok" if has_azure else "note", "installed" if has_azure else extra
-    )
+    yield _extra("azure-identity", "Entra ID needs it", "azure", there=has_azure is not None)
+    signs = "Bedrock with AWS credentials needs it"
+    yield _extra("botocore", signs, "aws", there=_has("botocore"))
+
+
+def _extra(package: str, why: str, extra: str, *, there: bool) -> Finding:
+    if there:
+        return Finding(package, "ok", "installed")
+    return Finding(package, "note", f'not installed; {why}: pip install "modelmux[{extra}]"')
 
 
 def _has(package: str) -> bool:

@@ -194,6 +194,36 @@ BAD = {
         "3:1",
         'did you mean "ollama"?',
     ),
+    "two ways to sign in at AWS": Bad(
+        '[provider]\ntype = "bedrock"\napi_key = "k"\nprofile = "p"\n',
+        "provider: api_key and profile are two ways to sign in",
+        "4:1",
+        "keep one of them",
+    ),
+    "a second address that is none": Bad(
+        '[provider]\ntype = "bedrock"\nmantle_base_url = "bedrock-mantle"\n',
+        "provider.mantle_base_url: this is not an http or https address",
+        "3:1",
+        'such as "https://llm.example.com/v1"',
+    ),
+    "a beta that no header can hold": Bad(
+        '[provider]\ntype = "anthropic"\nanthropic_beta = ["\u201ca\u201d"]\n',
+        "provider.anthropic_beta: no header can hold this value",
+        "3:1",
+        "look for line breaks, and for typographic quotes or spaces around it",
+    ),
+    "a client's name that no header can hold": Bad(
+        '[provider]\ntype = "cohere"\nclient_name = "\u2013"\n',
+        "provider.client_name: no header can hold this value",
+        "3:1",
+        "look for line breaks, and for typographic quotes or spaces around it",
+    ),
+    "a choice that is none": Bad(
+        '[provider]\ntype = "bedrock"\napi = "converze"\n',
+        'provider.api: there is no choice "converze"',
+        "3:1",
+        'did you mean "converse"?',
+    ),
     "a compatible server without an address": Bad(
         '[provider]\ntype = "openai_compatible"\n',
         'provider: "base_url" is missing',
