@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import openai
 
+from .fake_bedrock import fake_bedrock
 from .fake_claude import fake_claude
 from .fake_cohere import fake_cohere
 from .fake_gemini import fake_gemini
@@ -43,12 +44,14 @@ FAMILIES: Final[Mapping[str, str]] = {
     "mistral": "mistral-large-4",
     "azure": "on-azure-v1",
     "azure-deployments": "on-azure-deployments",
+    "bedrock": "us.anthropic.claude-opus-4-6-v1",
+    "bedrock-claude": "global.anthropic.claude-opus-4-8-v1",
     "cohere": "command-a-reasoning-08-2025",
     "ollama": "qwen3:8b",
     "huggingface": "org/Served-By-HF:fastest",
 }
 # Those behind which Claude answers.
-CLAUDES: Final = ("claude", "anthropic")
+CLAUDES: Final = ("claude", "anthropic", "bedrock-claude")
 # Those that are sent chat completions, and of them those that know OpenAI's newest words.
 CHAT: Final = (
     "vllm",
@@ -102,7 +105,9 @@ def every_family(folder: Path, *, names: Sequence[str] = tuple(FAMILIES)) -> Gen
         google = stack.enter_context(fake_google())
         fakes: dict[str, FakeOpenAI | FakeUpstream | None] = {}
         for name in names:
-            if name in CLAUDES:
+            if name.startswith("bedrock"):
+                fakes[name] = stack.enter_context(fake_bedrock(token=UPSTREAM_KEY))
+            elif name in CLAUDES:
                 fakes[name] = stack.enter_context(fake_claude())
             elif name == "gemini":
                 fakes[name] = stack.enter_context(fake_gemini())
@@ -138,6 +143,11 @@ def _provider(name: str, fake: FakeOpenAI | FakeUpstream | None) -> str:
         lines |= {"type": "gemini", "base_url": fake.base_url, "api_key": UPSTREAM_KEY}
     elif name == "anthropic":
         lines |= {"type": "anthropic", "base_url": fake.base_url, "api_key": UPSTREAM_KEY}
+    elif name.startswith("bedrock"):
+        lines |= {"type": "bedrock", "region": "us-east-1", "api_key": UPSTREAM_KEY}
+        lines |= {"base_url": fake.base_url}
+        if name == "bedrock":  # else Claude is called in its own words
+            lines["api"] = "converse"
     elif name == "cohere":
         lines |= {"type": "cohere", "base_url": fake.base_url, "api_key": UPSTREAM_KEY}
     elif name == "ollama":

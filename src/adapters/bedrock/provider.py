@@ -9,8 +9,6 @@ from ...application.ports import Answer, Clock, LlmProvider
 from ...application.reporting import record
 from ...domain.capabilities import Capabilities
 from ...domain.conversation import Vendor
-from ...domain.dialect import Dialect
-from ...domain.errors import UnsupportedFeature
 from ...domain.request import GenerationRequest
 from ...domain.secret import Secret
 from ..anthropic_messages.encode import VERSION_WITHOUT_SAMPLING
@@ -32,7 +30,6 @@ from .ways import PRESET, Way, capabilities_of, way_of
 
 INVOKE_VERSION: Final = "bedrock-2023-05-31"
 _JSON: Final = ("content-type", "application/json")
-_WITHOUT_CONTENT: Final = frozenset({Dialect.COMPLETIONS, Dialect.EMBEDDINGS})
 
 
 def _none() -> Mapping[str, Way]:
@@ -96,11 +93,6 @@ class BedrockProvider(LlmProvider):
 
     async def open(self, request: GenerationRequest) -> Answer:
         way = self.way_of(request.model)
-        if request.dialect in _WITHOUT_CONTENT:
-            raise UnsupportedFeature(
-                f"The model {request.model!r} does not offer {request.dialect.value}.",
-                param="model",
-            )
         match way:
             case Way.CHAT:
                 return await self.chat.open(request)

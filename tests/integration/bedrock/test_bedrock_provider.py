@@ -13,7 +13,6 @@ from modelmux.adapters.bedrock.signing import AwsKeys
 from modelmux.adapters.bedrock.ways import Way
 from modelmux.application.ports import TokenCounter, UpstreamProbe
 from modelmux.domain.conversation import Proof, Reasoning, Text, ToolCall, ToolResult, Vendor
-from modelmux.domain.dialect import Dialect
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import (
     UnsupportedFeature,
@@ -309,15 +308,6 @@ async def test_an_altered_signature_is_told(bedrock: BedrockServer) -> None:
     )
     with pytest.raises(UpstreamRejected, match="signature"):
         await provider.open(translating(Generation(items, (TOOL,)), can, model=CLAUDE))
-
-
-@pytest.mark.parametrize("dialect", [Dialect.COMPLETIONS])
-async def test_other_calls_are_refused_by_name(bedrock: BedrockServer, dialect: Dialect) -> None:
-    provider = bedrock.provider()
-    request = replace(hello(provider, NOVA), dialect=dialect)
-    with pytest.raises(UnsupportedFeature, match=dialect.value):
-        await provider.open(request)
-    assert bedrock.asked == []
 
 
 async def test_a_model_without_on_demand_is_explained(bedrock: BedrockServer) -> None:

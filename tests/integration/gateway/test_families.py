@@ -39,6 +39,7 @@ def test_a_text_is_answered_whole(sdk: openai.OpenAI, family: Family) -> None:
     adjusted = {
         "claude": "metadata=dropped",
         "anthropic": "metadata=dropped",
+        "bedrock-claude": "metadata=dropped",
         "deepseek": "metadata=dropped",
         "gemini-api": "metadata=dropped",
     }
@@ -48,6 +49,9 @@ def test_a_text_is_answered_whole(sdk: openai.OpenAI, family: Family) -> None:
     asked = family.asked()
     if family.name in CLAUDES:
         assert asked["stop_sequences"] == ["X"]
+    elif family.name == "bedrock":
+        assert asked["inferenceConfig"]["stopSequences"] == ["X"]
+        assert asked["requestMetadata"] == {"team": "red"}
     elif family.name.startswith("gemini"):
         assert asked["generationConfig"]["stopSequences"] == ["X"]
         assert asked.get("labels") == ({"team": "red"} if family.name == "gemini" else None)
