@@ -50,7 +50,7 @@ def _unasked() -> NoReturn:
     raise ValueError("nothing was asked")
 
 
-def _refuse(error: InvalidRequest) -> NoReturn:
+def _refuse(error: InvalidRequest) -> EmbeddingAsk:
     # A fresh traceback each time: the old one would hold frames and grow.
     raise error.with_traceback(None)
 
