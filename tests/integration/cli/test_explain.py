@@ -133,6 +133,31 @@ def test_what_is_dropped_and_what_would_be_fetched_is_told(tmp_path: Path, verb:
     assert "{project}" in told["targets"][0]["request"]["url"]
 
 
+@pytest.mark.parametrize("kind", PROVIDERS)
+def test_embeddings_are_explained_or_refused_for_every_type(
+    kind: str, tmp_path: Path, verb: RunVerb
+) -> None:
+    body = json.dumps({"model": configured(tmp_path, kind), "input": ["a", "b"]})
+    ended = verb("explain", "-", "--json", stdin=body, environment=ENVIRONMENT)
+    target = json.loads(ended.stdout)["targets"][0]
+    assert ended.returncode == (1 if target["lane"] == "refused" else 0)
+    assert target["lane"] != "refused" or target["message"]
+
+
+def test_what_goes_out_in_several_calls_says_so(tmp_path: Path, verb: RunVerb) -> None:
+    configured(tmp_path, "vertex")
+    for inputs, several in ((["a"], False), (["a", "b", "c"], True)):
+        told = told_of(verb, {"model": "p/gemini-embedding-001", "input": inputs})
+        assert told["targets"][0]["lane"] == "translated"
+        assert told["targets"][0]["more_calls"] is several
+
+
+def test_a_turn_is_explained_with_its_instructions(tmp_path: Path, verb: RunVerb) -> None:
+    model = configured(tmp_path, "vertex")
+    told = told_of(verb, {"model": model, "input": "Hi", "instructions": "Be brief."})
+    assert "Be brief." in json.dumps(told["targets"][0]["request"]["body"])
+
+
 def test_people_read_the_same(tmp_path: Path, verb: RunVerb) -> None:
     model = configured(tmp_path, "vertex")
     (tmp_path / "body.json").write_text(json.dumps({"model": model, **CHAT}))
