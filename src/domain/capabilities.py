@@ -98,9 +98,9 @@ class Capabilities:
     parameters, must match. `said_otherwise` are the forms of schemas that have to be, in output
     schemas and strict tools; with `all_tools_otherwise` in any tool.
 
-    `embedding_batch` is the most inputs of one call, `embedding_tokens` whether they may be
-    numbers, `embedding_dimensions` whether fewer dimensions can be asked for; `embedding_task` is
-    the vendor's word for what the vectors are for.
+    `embedding_batch` is the most inputs of one call (0: it makes no embeddings),
+    `embedding_tokens` whether they may be numbers, `embedding_dimensions` whether fewer dimensions
+    can be asked for; `embedding_task` is the vendor's word for what the vectors are for.
     """
 
     dialects: frozenset[Dialect] = frozenset({Dialect.CHAT_COMPLETIONS})
