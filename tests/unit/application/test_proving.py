@@ -193,3 +193,25 @@ async def test_what_is_relayed_where_clients_carry_the_proofs_stays_relayed() ->
     )
     await Proving(inner, OpenVault(broken=True)).open(request)
     assert inner.requests[0] is request
+
+
+async def test_a_body_of_messages_stays_relayed_for_its_clients_carry_the_proofs() -> None:
+    inner = answering()
+    request = replace(
+        with_proofs(),
+        dialect=Dialect.MESSAGES,
+        capabilities=Capabilities(
+            dialects=frozenset({Dialect.MESSAGES}), proofs=Vendor.ANTHROPIC, restrictions=True
+        ),
+        verbatim=Verbatim(Dialect.MESSAGES, {}),
+    )
+    await Proving(inner, OpenVault(broken=True)).open(request)
+    assert inner.requests[0] is request
+    # Over another vendor's model the calls' proofs are kept here: no client of Messages has them.
+    vault = OpenVault()
+    elsewhere = replace(
+        request, capabilities=Capabilities(dialects=frozenset(), proofs=Vendor.GOOGLE)
+    )
+    calling = answering(ToolCallStarted(0, "c1", "f", proof=ON_CALL))
+    await drain(await Proving(calling, vault).open(elsewhere))
+    assert vault.kept == {ProofKey("acme", "c1"): KeptProof((), ON_CALL)}
