@@ -141,7 +141,9 @@ class FakeBedrock(FakeUpstream):
         asked = body | {"anthropic_version": marker} | ({"stream": True} if stream else {})
         verb = "streamRawPredict" if stream else "rawPredict"
         door = f"/v1/projects/p/locations/l/publishers/anthropic/models/{_claude_name(model)}"
-        reply = self.claude.answer(replace(request, path=f"{door}:{verb}", body=asked))
+        betas = {"anthropic-beta": ",".join(asked.pop("anthropic_beta", ()))}
+        told = replace(request, path=f"{door}:{verb}", body=asked, headers=betas)
+        reply = self.claude.answer(told)
         if reply.status != 200:
             raise Refused(json.loads(reply.body)["error"]["message"])
         if not stream:

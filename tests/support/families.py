@@ -45,7 +45,7 @@ FAMILIES: Final[Mapping[str, str]] = {
     "azure": "on-azure-v1",
     "azure-deployments": "on-azure-deployments",
     "bedrock": "us.anthropic.claude-opus-4-6-v1",
-    "bedrock-claude": "global.anthropic.claude-opus-4-8-v1",
+    "bedrock-claude": "global.anthropic.claude-opus-4-6-v1",
     "cohere": "command-a-reasoning-08-2025",
     "ollama": "qwen3:8b",
     "huggingface": "org/Served-By-HF:fastest",

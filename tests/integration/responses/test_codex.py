@@ -183,7 +183,8 @@ def test_tools_in_a_namespace_are_called_and_answered(
     if family.fake is not None and family.name not in ("openai", "azure"):
         asked: dict[str, Any] = family.asked()
         assert '"mcp__files__read"' in json.dumps(asked)
-        assert "namespace" not in json.dumps(asked["tools"])
+        tools = asked["toolConfig"] if family.name == "bedrock" else asked["tools"]
+        assert "namespace" not in json.dumps(tools)
 
 
 def test_two_calls_of_one_turn_are_both_answered(agent: Callable[[list[Json]], Agent]) -> None:

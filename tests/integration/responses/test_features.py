@@ -21,10 +21,12 @@ Json = dict[str, Any]  # Any: JSON
 # Those that are sent the Responses API; what keeps nothing of ours is passed on to them unread.
 SPOKEN: Final = frozenset({"openai", "azure", "vllm"})
 OTHERS: Final = frozenset(FAMILIES) - SPOKEN
+# Claude, whatever the language it is asked in.
+CLAUDE: Final = (*CLAUDES, "bedrock")
 # Those that keep no names of callers, know no penalties, and are not told how wordy to be.
-NAMELESS: Final = frozenset({"demo", *CLAUDES, "gemini", "mistral"})
-UNPUNISHED: Final = SPOKEN | {*CLAUDES}
-WORDLESS: Final = frozenset({*CLAUDES, "gemini", "vllm", "deepseek", "mistral"})
+NAMELESS: Final = frozenset({"demo", *CLAUDE, "gemini", "mistral"})
+UNPUNISHED: Final = SPOKEN | {*CLAUDE}
+WORDLESS: Final = frozenset({*CLAUDE, "gemini", "vllm", "deepseek", "mistral"})
 LOOSE: Final[list[Json]] = [tool | {"strict": False} for tool in TOOLS]
 SCHEMA: Final[Json] = {
     "type": "object",
@@ -58,7 +60,7 @@ ROWS: Final = (
     Row({"instructions": "Be kind."}, "Be kind."),
     Row({"max_output_tokens": 1051}, "1051"),
     Row({"temperature": 0.53}, "0.53"),
-    Row({"temperature": 1.53}, "1.53", "temperature=clamped", {*CLAUDES}),
+    Row({"temperature": 1.53}, "1.53", "temperature=clamped", {*CLAUDE}),
     Row({"top_p": 0.47}, "0.47"),
     Row({"presence_penalty": 0.31}, "0.31", "presence_penalty=dropped", UNPUNISHED, kept=True),
     Row({"frequency_penalty": 0.31}, "0.31", "frequency_penalty=dropped", UNPUNISHED, kept=True),
@@ -67,7 +69,7 @@ ROWS: Final = (
         {"reasoning": {"effort": "xhigh"}},
         '"xhigh"',
         "reasoning.effort=clamped",
-        {*CLAUDES, "gemini"},
+        {*CLAUDE, "gemini"},
     ),
     Row({"reasoning": {"summary": "auto"}}, '"summary": "auto"', silent=OTHERS),
     Row({"reasoning": {"summary": "detailed"}}, "detailed", "reasoning.summary=clamped", OTHERS),
@@ -91,7 +93,7 @@ ROWS: Final = (
         {"text": {"format": {"type": "json_object"}}},
         "json",
         "text.format=emulated",
-        {*CLAUDES},
+        {*CLAUDE},
         sent=True,
     ),
     Row(
@@ -105,23 +107,23 @@ ROWS: Final = (
         {"tools": LOOSE, "parallel_tool_calls": False},
         "parallel",
         "parallel_tool_calls=emulated",
-        {"gemini", "deepseek"},
+        {"gemini", "deepseek", "bedrock"},
     ),
     Row({"tools": LOOSE, "max_tool_calls": 77}, "77", silent=OTHERS),
-    Row({"top_logprobs": 3}, "ogprobs", "top_logprobs=dropped", {*CLAUDES}),
+    Row({"top_logprobs": 3}, "ogprobs", "top_logprobs=dropped", {*CLAUDE}),
     Row(
-        {"include": ["message.output_text.logprobs"]}, "ogprobs", "top_logprobs=dropped", {*CLAUDES}
+        {"include": ["message.output_text.logprobs"]}, "ogprobs", "top_logprobs=dropped", {*CLAUDE}
     ),
     Row({"include": ["web_search_call.action.sources"]}, "sources", "include=dropped", OTHERS),
     Row({"metadata": {"team": "red"}}, '"team": "red"', "metadata=dropped", {*CLAUDES, "deepseek"}),
     Row({"service_tier": "flex"}, "flex", "service_tier=dropped", {*CLAUDES}),
-    Row({"user": "person-8"}, "person-8", "user=dropped", {"gemini", "mistral"}),
+    Row({"user": "person-8"}, "person-8", "user=dropped", {"gemini", "mistral", "bedrock"}),
     Row({"safety_identifier": "person-7"}, "person-7", "safety_identifier=dropped", NAMELESS),
     Row(
         {"prompt_cache_key": "key-9"},
         "key-9",
         "prompt_cache_key=dropped",
-        {"demo", *CLAUDES, "gemini"},
+        {"demo", *CLAUDE, "gemini"},
     ),
     Row({"prompt_cache_retention": "24h"}, "24h", "prompt_cache_retention=dropped", NAMELESS),
     Row({"prompt_cache_options": {"ttl": "30m"}}, "30m", "prompt_cache_options=dropped", NAMELESS),
@@ -189,7 +191,7 @@ def test_formats_hold_wherever_they_are_asked(http: httpx.Client, family: Family
         )
         if wanted["type"] == "json_schema":
             assert json.loads(text).keys() == {"said"}
-        elif family.name not in (*CLAUDES, "gemini"):  # whose fakes repeat what was said
+        elif family.name not in (*CLAUDE, "gemini"):  # whose fakes repeat what was said
             assert isinstance(json.loads(text), dict)
         assert told["text"]["format"]["type"] == wanted["type"]
 
