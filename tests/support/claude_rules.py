@@ -126,7 +126,7 @@ def _check_system_turns(turns: Sequence[tuple[str, list[Json]]], model: str) -> 
 
 
 def _check_marks(body: Json) -> None:
-    marks = _marks_in([body.get("tools"), body.get("system"), body.get("messages")])
+    marks = [mark for name in ("tools", "system", "messages") for mark in _marks_in(body.get(name))]
     if "cache_control" in body:
         marks.append(body["cache_control"])
     for mark in marks:
@@ -140,13 +140,14 @@ def _check_marks(body: Json) -> None:
         )
 
 
-def _marks_in(value: Any) -> list[Json]:
-    if isinstance(value, list):
-        return [mark for inner in value for mark in _marks_in(inner)]
-    if not isinstance(value, dict):
-        return []
-    own = [value["cache_control"]] if "cache_control" in value else []
-    return own + _marks_in(value.get("content"))
+def _marks_in(blocks: Any) -> list[Json]:
+    """Return the marks of `blocks` and of what stands in them, in their order."""
+    marks: list[Json] = []
+    for block in objects_in(blocks):
+        marks += _marks_in(block.get("content"))
+        if "cache_control" in block:
+            marks.append(block["cache_control"])
+    return marks
 
 
 def _no_others(value: Json, known: set[str], where: str) -> None:
@@ -196,7 +197,19 @@ def _check_block(block: Json, allowed: set[str], where: str, vertex: bool) -> No
             _check_block(inner, _IN_RESULT, f"{where}.tool_result", vertex)
 
 
-def _check_order(turns: Sequence[tuple[str, list[Json]]]) -> None:
+def _merged(turns: Sequence[tuple[str, list[Json]]]) -> list[tuple[str, list[Json]]]:
+    """Return the turns as the service reads them: neighbours of one role are one."""
+    merged: list[tuple[str, list[Json]]] = []
+    for role, blocks in turns:
+        if merged and merged[-1][0] == role:
+            merged[-1][1].extend(blocks)
+        else:
+            merged.append((role, list(blocks)))
+    return merged
+
+
+def _check_order(asked_turns: Sequence[tuple[str, list[Json]]]) -> None:
+    turns = _merged(asked_turns)
     seen: set[str] = set()
     for place, (role, blocks) in enumerate(turns):
         if role != ("user", "assistant")[place % 2]:

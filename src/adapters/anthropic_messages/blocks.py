@@ -57,7 +57,8 @@ class Media:
 def encode_mark(mark: CacheMark | None) -> wire.CacheControl | UnsetType:
     if mark is None:
         return UNSET
-    return wire.CacheControl(UNSET if mark.ttl is None else mark.ttl)
+    ttl = mark.nearest(("5m", "1h"))
+    return wire.CacheControl(UNSET if ttl is None else ttl)
 
 
 def encode_part(part: Part, media: Media) -> wire.ResultBlock:

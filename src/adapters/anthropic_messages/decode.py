@@ -250,7 +250,7 @@ def _opaque(value: JsonObject, arguments: str = "") -> OpaqueItemAdded:
     """Return a block of the vendor's own tools, with the input that came behind it."""
     if arguments:
         try:
-            value = value | {"input": _decode_value(arguments.encode())}
+            value = {**value, "input": _decode_value(arguments.encode())}
         except msgspec.DecodeError as error:
             raise ProviderProtocolBroken(
                 "The upstream called a tool of its own without valid JSON.", detail=str(error)

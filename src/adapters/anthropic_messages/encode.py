@@ -161,7 +161,7 @@ def _unsayable_sampling(drawn: Sampling, *, sampling: bool) -> str | None:
 
 def _encode_tools(content: Generation, turns: Turns) -> list[wire.Tool | JsonObject]:
     choice = content.tool_choice
-    tools = [
+    tools: list[wire.Tool | JsonObject] = [
         _encode_tool(tool, number)
         for number, tool in enumerate(content.tools)
         if not isinstance(choice, AllowedTools) or called_by(tool) in choice.names

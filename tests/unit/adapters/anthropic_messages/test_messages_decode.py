@@ -271,15 +271,15 @@ def test_a_call_of_the_vendors_own_that_is_no_json_is_told() -> None:
 
 
 def test_the_stop_sequence_that_was_met_is_told() -> None:
-    body = {"content": [], "stop_reason": "stop_sequence", "stop_sequence": "END"}
+    body: JsonObject = {"content": [], "stop_reason": "stop_sequence", "stop_sequence": "END"}
     assert decode_whole(json.dumps(body).encode(), model=MODEL)[-1] == ResponseFinished(
         (FinishReason.STOP,), None, "END"
     )
 
 
 def test_a_refusal_says_why_if_the_model_does() -> None:
-    details = {"type": "refusal", "category": "cyber", "explanation": "Not that."}
-    body = {"content": [], "stop_reason": "refusal", "stop_details": details}
+    details: JsonObject = {"type": "refusal", "category": "cyber", "explanation": "Not that."}
+    body: JsonObject = {"content": [], "stop_reason": "refusal", "stop_details": details}
     assert decode_whole(json.dumps(body).encode(), model=MODEL)[1:] == [
         RefusalDelta("Not that."),
         ResponseFinished((FinishReason.CONTENT_FILTER,)),
