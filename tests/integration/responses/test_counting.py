@@ -23,6 +23,7 @@ def test_input_tokens_are_counted_with_all_that_is_continued(
         "claude",
         "anthropic",
         "gemini",
+        "gemini-api",
     ):  # their own counters, which count alike here
         assert "estimated" not in more.to_dict()
         assert "one two three" in json.dumps(family.asked())

@@ -24,9 +24,9 @@ OTHERS: Final = frozenset(FAMILIES) - SPOKEN
 # Claude, whatever the language it is asked in.
 CLAUDE: Final = (*CLAUDES, "bedrock")
 # Those that keep no names of callers, know no penalties, and are not told how wordy to be.
-NAMELESS: Final = frozenset({"demo", *CLAUDE, "gemini", "mistral"})
+NAMELESS: Final = frozenset({"demo", *CLAUDE, "gemini", "gemini-api", "mistral"})
 UNPUNISHED: Final = SPOKEN | {*CLAUDE}
-WORDLESS: Final = frozenset({*CLAUDE, "gemini", "vllm", "deepseek", "mistral"})
+WORDLESS: Final = frozenset({*CLAUDE, "gemini", "gemini-api", "vllm", "deepseek", "mistral"})
 LOOSE: Final[list[Json]] = [tool | {"strict": False} for tool in TOOLS]
 SCHEMA: Final[Json] = {
     "type": "object",
@@ -69,7 +69,7 @@ ROWS: Final = (
         {"reasoning": {"effort": "xhigh"}},
         '"xhigh"',
         "reasoning.effort=clamped",
-        {*CLAUDE, "gemini"},
+        {*CLAUDE, "gemini", "gemini-api"},
     ),
     Row({"reasoning": {"summary": "auto"}}, '"summary": "auto"', silent=OTHERS),
     Row({"reasoning": {"summary": "detailed"}}, "detailed", "reasoning.summary=clamped", OTHERS),
@@ -107,7 +107,7 @@ ROWS: Final = (
         {"tools": LOOSE, "parallel_tool_calls": False},
         "parallel",
         "parallel_tool_calls=emulated",
-        {"gemini", "deepseek", "bedrock"},
+        {"gemini", "gemini-api", "deepseek", "bedrock"},
     ),
     Row({"tools": LOOSE, "max_tool_calls": 77}, "77", silent=OTHERS),
     Row({"top_logprobs": 3}, "ogprobs", "top_logprobs=dropped", {*CLAUDE}),
@@ -115,15 +115,25 @@ ROWS: Final = (
         {"include": ["message.output_text.logprobs"]}, "ogprobs", "top_logprobs=dropped", {*CLAUDE}
     ),
     Row({"include": ["web_search_call.action.sources"]}, "sources", "include=dropped", OTHERS),
-    Row({"metadata": {"team": "red"}}, '"team": "red"', "metadata=dropped", {*CLAUDES, "deepseek"}),
+    Row(
+        {"metadata": {"team": "red"}},
+        '"team": "red"',
+        "metadata=dropped",
+        {*CLAUDES, "deepseek", "gemini-api"},
+    ),
     Row({"service_tier": "flex"}, "flex", "service_tier=dropped", {*CLAUDES}),
-    Row({"user": "person-8"}, "person-8", "user=dropped", {"gemini", "mistral", "bedrock"}),
+    Row(
+        {"user": "person-8"},
+        "person-8",
+        "user=dropped",
+        {"gemini", "gemini-api", "mistral", "bedrock"},
+    ),
     Row({"safety_identifier": "person-7"}, "person-7", "safety_identifier=dropped", NAMELESS),
     Row(
         {"prompt_cache_key": "key-9"},
         "key-9",
         "prompt_cache_key=dropped",
-        {"demo", *CLAUDE, "gemini"},
+        {"demo", *CLAUDE, "gemini", "gemini-api"},
     ),
     Row({"prompt_cache_retention": "24h"}, "24h", "prompt_cache_retention=dropped", NAMELESS),
     Row({"prompt_cache_options": {"ttl": "30m"}}, "30m", "prompt_cache_options=dropped", NAMELESS),
