@@ -22,6 +22,7 @@ _REFUSED_KEYWORDS: Final = frozenset(
 BASE: Final = Capabilities(
     dialects=frozenset(),
     restrictions=True,
+    system_turns=False,
     custom_tools=False,
     hosted_tools=False,
     tool_namespaces=False,
@@ -70,6 +71,7 @@ RULES: Final[tuple[CapabilityRule, ...]] = (
         CapabilityRule(pattern, {"tools": False})
         for pattern in ("command-a-vision*", "c4ai-aya-*")
     ),
+    *(CapabilityRule(pattern, {"embedding_batch": 0}) for pattern in ("command*", "c4ai-*")),
     *(
         CapabilityRule(pattern, {"embedding_dimensions": False})
         for pattern in ("embed-english-*", "embed-multilingual-*")

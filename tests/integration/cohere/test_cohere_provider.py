@@ -8,10 +8,14 @@ import pytest
 
 from modelmux.adapters.cohere.probe import CohereProbe
 from modelmux.adapters.cohere.provider import CohereOptions, CohereProvider
+from modelmux.adapters.cohere_v2.capabilities import BASE
 from modelmux.adapters.transport.url import Url
 from modelmux.application.ports import UpstreamProbe
 from modelmux.domain.adjustments import Policy
 from modelmux.domain.conversation import Reasoning, Text, ToolCall, ToolResult
+from modelmux.domain.deferred import Deferred
+from modelmux.domain.dialect import Dialect
+from modelmux.domain.embedding import EmbeddingAsk
 from modelmux.domain.errors import (
     UnsupportedFeature,
     UpstreamAuthFailed,
@@ -166,6 +170,33 @@ async def test_citations_stand_with_the_text() -> None:
         await provider.aclose()
     assert text_of(events) == "It rains in Oslo."
     assert sum(isinstance(event, AnnotationAdded) for event in events) == 1
+
+
+def embedding_of(*inputs: str, model: str = "embed-v4.0") -> GenerationRequest:
+    ask = Deferred.of(EmbeddingAsk(inputs, dimensions=8))
+    request = replace(asking(model=model), stream=False, embedding=ask)
+    return replace(request, dialect=Dialect.EMBEDDINGS)
+
+
+async def test_texts_become_vectors(provider: CohereProvider, upstream: FakeCohere) -> None:
+    request = replace(
+        embedding_of("a", "bcd"), capabilities=replace(BASE, embedding_task="classification")
+    )
+    response = fold(await read_all(provider, request))
+    assert [(vector[0], len(vector)) for vector in response.vectors] == [(1.0, 8), (3.0, 8)]
+    assert response.usage is not None
+    assert response.usage.input_tokens == 4
+    assert upstream.requests[-1].path == "/v2/embed"
+    assert upstream.last["input_type"] == "classification"
+
+
+async def test_a_failure_of_embeddings_bears_the_providers_name(
+    provider: CohereProvider, upstream: FakeCohere
+) -> None:
+    upstream.plan(error_reply(503))
+    with pytest.raises(UpstreamOverloaded) as caught:
+        await provider.open(embedding_of("a"))
+    assert caught.value.provider == "cohere"
 
 
 class TestProbe(UpstreamProbeContract):

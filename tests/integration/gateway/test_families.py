@@ -42,6 +42,8 @@ def test_a_text_is_answered_whole(sdk: openai.OpenAI, family: Family) -> None:
         "bedrock-claude": "metadata=dropped",
         "deepseek": "metadata=dropped",
         "gemini-api": "metadata=dropped",
+        "cohere": "metadata=dropped",
+        "ollama": "metadata=dropped",
     }
     assert headers.get("x-modelmux-adjusted") == adjusted.get(family.name)
     if family.fake is None:
@@ -55,6 +57,10 @@ def test_a_text_is_answered_whole(sdk: openai.OpenAI, family: Family) -> None:
     elif family.name.startswith("gemini"):
         assert asked["generationConfig"]["stopSequences"] == ["X"]
         assert asked.get("labels") == ({"team": "red"} if family.name == "gemini" else None)
+    elif family.name == "cohere":
+        assert asked["stop_sequences"] == ["X"]
+    elif family.name == "ollama":
+        assert asked["options"]["stop"] == ["X"]
     else:
         assert asked["stop"] == ["X"]
         assert asked.get("metadata") == (None if family.name == "deepseek" else {"team": "red"})

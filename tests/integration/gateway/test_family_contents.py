@@ -14,7 +14,7 @@ from tests.support.images import PNG_BASE64, PNG_URL
 from tests.support.sdk_asking import ask, ask_raw, chunks, deltas_of, unstrict, user
 
 # Those that take images by value alone, and those that Claude answers: once, and without a mode.
-_FETCHING = ("claude", "gemini", "gemini-api", "bedrock", "bedrock-claude")
+_FETCHING = ("claude", "gemini", "gemini-api", "bedrock", "bedrock-claude", "ollama")
 _SINGLE = (*CLAUDES, "bedrock")
 PDF = base64.b64encode(b"%PDF-1.4 a short one").decode()
 
@@ -34,7 +34,7 @@ def test_an_image_arrives(
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
     ]
-    if family.name == "deepseek":
+    if family.name in ("deepseek", "cohere"):
         with pytest.raises(openai.BadRequestError, match="takes no images") as caught:
             ask(sdk, family.model, [user(parts)])
         assert caught.value.param == "messages"
@@ -54,6 +54,8 @@ def test_an_image_arrives(
     elif family.name.startswith("gemini"):
         data = {"mimeType": "image/png", "data": PNG_BASE64}
         assert family.asked()["contents"][0]["parts"][1]["inlineData"] == data
+    elif family.name == "ollama":
+        assert family.asked()["messages"][0]["images"] == [PNG_BASE64]
     elif family.fake is not None:
         assert family.asked()["messages"][0]["content"] == parts
 
@@ -64,7 +66,7 @@ def test_a_pdf_arrives_or_is_refused_by_name(sdk: openai.OpenAI, family: Family)
         {"type": "text", "text": "Read this."},
         {"type": "file", "file": file},
     ]
-    if family.name == "deepseek":
+    if family.name in ("deepseek", "cohere", "ollama"):
         with pytest.raises(openai.BadRequestError, match="takes no file input"):
             ask(sdk, family.model, [user(parts)])
         return
@@ -147,7 +149,7 @@ def test_thoughts_come_as_reasoning_content(
 
 
 def test_two_answers_are_given_where_they_can_be(sdk: openai.OpenAI, family: Family) -> None:
-    if family.name in (*_SINGLE, "deepseek"):
+    if family.name in (*_SINGLE, "deepseek", "cohere", "ollama"):
         with pytest.raises(openai.BadRequestError, match="n must be 1") as caught:
             ask(sdk, family.model, "Hello", n=2)
         assert caught.value.param == "n"
@@ -162,19 +164,28 @@ def test_two_answers_are_given_where_they_can_be(sdk: openai.OpenAI, family: Fam
 
 def test_logprobs_are_asked_for_or_told_to_be_dropped(sdk: openai.OpenAI, family: Family) -> None:
     _, headers = ask_raw(sdk, family.model, "Hello", logprobs=True, top_logprobs=2)
-    dropped = "logprobs=dropped" if family.name in _SINGLE else None
+    dropped = "logprobs=dropped" if family.name in (*_SINGLE, "cohere") else None
     assert headers.get("x-modelmux-adjusted") == dropped
     if family.name in CHAT:
         assert family.asked()["top_logprobs"] == 2
     elif family.name.startswith("gemini"):
         assert family.asked()["generationConfig"]["logprobs"] == 2
+    elif family.name == "ollama":
+        assert family.asked()["top_logprobs"] == 2
 
 
 @pytest.mark.parametrize("name", ["embeddings", "completions"])
 def test_other_calls_are_relayed_or_refused_with_the_reason(
     sdk: openai.OpenAI, family: Family, name: str
 ) -> None:
-    if family.name not in CHAT:
+    if family.name == "ollama" and name == "embeddings":
+        made = unstrict(sdk).embeddings.create(model=family.model, input=["a", "bcd"])
+        assert [one.embedding[0] for one in made.data] == [1.0, 3.0]
+    elif family.name == "huggingface":
+        body = {"model": family.model, "input": "x", "prompt": "x"}
+        with pytest.raises(openai.BadRequestError, match=r"does not offer|makes no"):
+            sdk.post(f"/{name}", body=body, cast_to=dict[str, Any])
+    elif family.name not in CHAT:
         body = {"model": family.model, "input": "x", "prompt": "x"}
         refusal = "makes no embeddings" if name == "embeddings" else "only relayed to a provider"
         with pytest.raises(openai.BadRequestError, match=refusal) as caught:
