@@ -185,19 +185,6 @@ REQUESTS: Final[dict[str, Json]] = {
         "output_config": {"effort": "high"},
     },
     "thinking-off": {"messages": [_user("Why?")], "thinking": {"type": "disabled"}},
-    "thoughts-back": {
-        "messages": [
-            _ASK,
-            _said(
-                {"type": "redacted_thinking", "data": "b3BhcXVl"},
-                _call("toolu_1"),
-            ),
-            _user([_result("toolu_1")]),
-            _said(_text("Rain.")),
-            _user("Thanks."),
-        ],
-        "tools": _TOOLS,
-    },
     "foreign-items": {
         "messages": [
             _ASK,

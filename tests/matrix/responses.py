@@ -148,7 +148,7 @@ REQUESTS: Final[dict[str, Json]] = {
                 "call_1",
                 [
                     {"type": "input_text", "text": "A map:"},
-                    {"type": "input_image", "image_url": _PICTURE},
+                    {"type": "input_image", "detail": "auto", "image_url": _PICTURE},
                 ],
             ),
         ],
@@ -207,8 +207,12 @@ REQUESTS: Final[dict[str, Json]] = {
             )
         ]
     },
-    "image-data": {"input": _asked({"type": "input_image", "image_url": _PICTURE})},
-    "image-url": {"input": _asked({"type": "input_image", "image_url": IMAGE_URL})},
+    "image-data": {
+        "input": _asked({"type": "input_image", "detail": "auto", "image_url": _PICTURE})
+    },
+    "image-url": {
+        "input": _asked({"type": "input_image", "detail": "auto", "image_url": IMAGE_URL})
+    },
     "file-pdf": {
         "input": _asked(
             {

@@ -225,6 +225,7 @@ def _check_messages(body: Json, flavour: str) -> None:
         raise refuse("'messages' is too short.", param="messages", flavour=flavour)
     roles = _ROLES["openai" if flavour in ("openai", "azure") else "plain"]
     waiting: set[str] = set()
+    thinks = body.get("thinking") != {"type": "disabled"}
     last_user = max(
         (place for place, one in enumerate(messages) if one.get("role") == "user"), default=-1
     )
@@ -252,7 +253,7 @@ def _check_messages(body: Json, flavour: str) -> None:
             waiting = {call["id"] for call in calls}
             if not calls and message.get("content") is None and not message.get("refusal"):
                 raise refuse("Empty message.", param=f"{where}.content", flavour=flavour)
-            if flavour == "deepseek" and calls and place > last_user:
+            if flavour == "deepseek" and thinks and calls and place > last_user:
                 _check_thoughts(message, where)
         _check_content(message, where, flavour)
     if waiting:
