@@ -100,11 +100,11 @@ def decode_exception(frame: EventFrame) -> ProviderError:
 def is_expired(reply: ErrorReply) -> bool:
     """Whether the reply says that the keys it was signed with are out of date."""
     named = reply.headers.get("x-amzn-errortype") or _body(reply.body).kind or ""
-    return _plain(named) in _EXPIRED or is_expiry(_said(_body(reply.body)))
+    return _plain(named) in _EXPIRED or is_expiry(reply.body.decode(errors="replace"))
 
 
 def is_expiry(message: str) -> bool:
-    """Whether a message is about keys out of date: the OpenAI-shaped paths have no word for it."""
+    """Whether words are about keys out of date: the OpenAI-shaped paths have no name for it."""
     return "security token included in the request is expired" in message
 
 
@@ -146,7 +146,8 @@ def _decode(
     detail: str | None = None
     if found is UpstreamTimeout:
         timeout = UpstreamTimeout(message, phase="first_byte")
-        timeout.status, timeout.upstream_type = status, named or None
+        timeout.status = status
+        timeout.upstream_type = named.partition(":")[0] or None
         return timeout
     if found is UpstreamRejected:
         if is_context_overflow(message):

@@ -16,9 +16,11 @@ import pytest
 
 from modelmux.adapters.anthropic_messages import capabilities as claude
 from modelmux.adapters.anthropic_messages.encode import encode_request as encode_messages
+from modelmux.adapters.bedrock.ways import Way, capabilities_of
 from modelmux.adapters.cohere_v2 import capabilities as cohere
 from modelmux.adapters.cohere_v2.encode import encode_request as encode_cohere
 from modelmux.adapters.cohere_v2.ranges import within_ranges
+from modelmux.adapters.converse.encode import encode_request as encode_converse
 from modelmux.adapters.gemini import capabilities as gemini
 from modelmux.adapters.gemini.encode import encode_request as encode_gemini
 from modelmux.adapters.ollama_native import capabilities as ollama
@@ -29,7 +31,14 @@ from modelmux.domain.capabilities import Capabilities, resolve
 from modelmux.domain.errors import RequestError
 from modelmux.domain.request import Caller, Generation
 from modelmux.entrypoints.chat_completions.decode import decode_content
-from tests.support import claude_rules, cohere_rules, gemini_rules, ollama_rules
+from tests.support import (
+    claude_rules,
+    cohere_rules,
+    converse_rules,
+    converse_shapes,
+    gemini_rules,
+    ollama_rules,
+)
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 REQUESTS = sorted(path.stem for path in (FIXTURES / "requests").glob("*.json"))
@@ -99,6 +108,20 @@ def _ollama(name: str, model: str) -> Column:
     )
 
 
+def _converse(name: str, model: str) -> Column:
+    return Column(
+        name,
+        capabilities_of(model, Way.CONVERSE, ""),
+        lambda content, record: encode_converse(content, model=model, capabilities=record),
+        lambda body: check_converse(body, model),
+    )
+
+
+def check_converse(body: Body, model: str) -> None:
+    converse_rules.check(body, model)
+    converse_shapes.check(body)
+
+
 def _unchecked(_body: Body) -> None:
     """Chat completions are held to their own rules elsewhere."""
 
@@ -109,6 +132,8 @@ COLUMNS = (
     _gemini("gemini-3", "gemini-3.8-flash"),
     _cohere("cohere-reasoning", "command-a-reasoning-08-2025"),
     _cohere("cohere-vision", "command-a-vision-07-2025"),
+    _converse("converse-claude", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    _converse("converse-nova", "us.amazon.nova-2-lite-v1:0"),
     _ollama("ollama-qwen3", "qwen3:8b"),
     _ollama("ollama-gpt-oss", "gpt-oss:20b"),
     Column(
