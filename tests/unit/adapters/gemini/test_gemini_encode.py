@@ -55,12 +55,21 @@ def contents(*items: Item) -> Any:
         ({"service_tier": "gold"}, "service_tier"),
         ({"effort": Effort.MAX}, "reasoning_effort"),
         ({"effort": Effort.NONE}, "reasoning_effort"),
+        ({"max_output_tokens": 0}, "max_completion_tokens"),
     ],
 )
 def test_what_gemini_cannot_be_told_is_refused_by_name(changes: dict[str, Any], param: str) -> None:
     with pytest.raises(UnsupportedFeature) as raised:
         encode(replace(HELLO, **changes))
     assert raised.value.param == param
+
+
+@pytest.mark.parametrize(("told", "config"), [(True, True), (None, True), (False, None)])
+def test_thoughts_are_told_unless_they_are_unwanted(told: bool | None, config: bool | None) -> None:
+    said = encode(replace(HELLO, reasoning_text=told, sampling=Sampling(top_k=5)))
+    thinking = said["generationConfig"].get("thinkingConfig", {})
+    assert thinking.get("includeThoughts") is config
+    assert said["generationConfig"]["topK"] == 5
 
 
 @pytest.mark.parametrize(
