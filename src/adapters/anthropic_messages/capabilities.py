@@ -51,8 +51,10 @@ DIRECT_BASE = Capabilities(
             "unevaluatedProperties", "if", "then", "else", "not",
         }
     ),
-    # Objects are closed in `schemas.py`; lists of types and references are taken as they are.
-    said_otherwise=frozenset({SchemaForm.ONE_OF, SchemaForm.ALL_OF, SchemaForm.TUPLES}),
+    # Lists of types and references are taken as they are.
+    said_otherwise=frozenset(
+        {SchemaForm.ONE_OF, SchemaForm.ALL_OF, SchemaForm.TUPLES, SchemaForm.OPEN_OBJECTS}
+    ),
     proofs=Vendor.ANTHROPIC,
     file_urls=True,
     document_notes=True,

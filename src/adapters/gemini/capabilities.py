@@ -54,6 +54,7 @@ BASE = Capabilities(
     refused_tool_keywords=_REFUSED_KEYWORDS,
     # What of JSON Schema is read grows from model to model, and is promised for none.
     said_otherwise=frozenset(SchemaForm) - {SchemaForm.OPEN_OBJECTS},
+    all_tools_otherwise=True,
     proofs=Vendor.GOOGLE,
     tool_names=r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}",
     embedding_batch=0,
