@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from litestar import Request, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery
 from msgspec import Struct
 
 from ..application.planning import Plan, Target
@@ -59,7 +60,7 @@ def capability_routes(services: Services) -> list[HTTPRouteHandler]:
     @get("/v1/capabilities", sync_to_thread=False, operation_id="capabilities")
     def list_capabilities(
         request: "Request[Any, Any, State]",  # Any: user and auth are not used
-        model: str | None = None,
+        model: FromQuery[str | None] = None,
     ) -> CapabilityList:
         """Tell what each name can do, or the one that `model` names."""
         admitted(request, services)
