@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -156,6 +157,7 @@ def model_name(model: str) -> str:
     return model[found.end() :] if found is not None else model
 
 
+@lru_cache(maxsize=1024)
 def manner_of(model: str) -> Manner:
     name = model_name(model)
     return next((manner for pattern, manner in MANNERS if fnmatchcase(name, pattern)), _PLAIN)

@@ -40,7 +40,6 @@ _METADATA: Final = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}")
 _NO_CALLS: Final = "Answer without calling any tool."
 _TIERS: Final = frozenset({"default", "flex", "priority", "reserved"})
 _encode = msgspec.json.Encoder().encode
-_encode_text = msgspec.json.Encoder(order="deterministic").encode
 
 
 def encode_request(content: Generation, *, model: str, capabilities: Capabilities) -> bytes:
@@ -228,7 +227,7 @@ def _encode_output(content: Generation, thought: Thought) -> wire.OutputConfig |
     wanted = content.output_format
     if isinstance(wanted, SchemaText):
         schema = wire.JsonSchema(
-            _encode_text(wanted.schema).decode(), wanted.name, wanted.description or UNSET
+            _encode(wanted.schema).decode(), wanted.name, wanted.description or UNSET
         )
         return wire.OutputConfig(wire.TextFormat(wire.Structure(schema)), effort)
     return UNSET if effort is UNSET else wire.OutputConfig(effort=effort)
