@@ -45,6 +45,8 @@ BASE: Final = Capabilities(
     metadata=False,
     message_names=False,
     end_user=False,
+    # There is one tier: who leaves the choice, or asks for the usual, gets it.
+    service_tiers=frozenset({"auto", "default", "standard_only"}),
     verbosity=False,
     refused_schema_keywords=_REFUSED_KEYWORDS,
     tool_names="[A-Za-z_][A-Za-z0-9_]*",

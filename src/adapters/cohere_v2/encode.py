@@ -46,6 +46,7 @@ _BUDGETS: Final[Mapping[Effort, int]] = {
     Effort.MAX: 31_000,
 }
 _OFF: Final = wire.Thinking("disabled")
+_USUAL_TIERS: Final = frozenset({None, "auto", "default", "standard_only"})
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -98,6 +99,8 @@ def _refuse_unsayable(content: Generation) -> None:
         param = "verbosity"
     elif content.parallel_tool_calls is False and content.tools:
         param = "parallel_tool_calls"
+    elif content.service_tier not in _USUAL_TIERS:
+        param = "service_tier"
     elif wrong:
         param, (low, high) = next(iter(wrong.items()))
         raise UnsupportedFeature(f"Cohere takes {param!r} from {low} to {high}.", param=param)

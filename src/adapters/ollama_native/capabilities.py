@@ -34,6 +34,8 @@ BASE: Final = Capabilities(
     metadata=False,
     message_names=False,
     end_user=False,
+    # There is one tier: who leaves the choice, or asks for the usual, gets it.
+    service_tiers=frozenset({"auto", "default", "standard_only"}),
     verbosity=False,
     embedding_tokens=False,
 )  # fmt: skip

@@ -37,6 +37,7 @@ _LEVELS: Final[Mapping[Effort, Literal["low", "medium", "high"]]] = {
     Effort.MEDIUM: "medium",
     Effort.HIGH: "high",
 }
+_USUAL_TIERS: Final = frozenset({None, "auto", "default", "standard_only"})
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -109,6 +110,8 @@ def _refuse_unsayable(content: Generation) -> None:
         param = "verbosity"
     elif content.parallel_tool_calls is False and content.tools:
         param = "parallel_tool_calls"
+    elif content.service_tier not in _USUAL_TIERS:
+        param = "service_tier"
     else:
         return
     raise UnsupportedFeature(f"Ollama has no {param!r}.", param=param)

@@ -39,8 +39,10 @@ def _gateway(folder: Path) -> Generator[Gateway, None, None]:
             fake = stack.enter_context(fake_openai_in_thread(played))
             upstreams[flavour] = fake
             base_url = fake.root_url if flavour == "azure" else fake.base_url
+            # Its name alone is the type of a provider that speaks Ollama's own language.
+            kind = 'openai_compat"\npreset = "ollama' if flavour == "ollama" else flavour
             tables.append(
-                f'[[providers]]\nname = "{flavour}"\ntype = "{flavour}"\n'
+                f'[[providers]]\nname = "{flavour}"\ntype = "{kind}"\n'
                 f'base_url = "{base_url}"\napi_key = "{KEY}"\nmodels = ["plain"]\n'
                 "trust_env_proxy = false\n"
             )

@@ -24,9 +24,13 @@ OTHERS: Final = frozenset(FAMILIES) - SPOKEN
 # Claude, whatever the language it is asked in.
 CLAUDE: Final = (*CLAUDES, "bedrock")
 # Those that keep no names of callers, know no penalties, and are not told how wordy to be.
-NAMELESS: Final = frozenset({"demo", *CLAUDE, "gemini", "gemini-api", "mistral"})
+NAMELESS: Final = frozenset(
+    {"demo", *CLAUDE, "gemini", "gemini-api", "mistral", "cohere", "ollama"}
+)
 UNPUNISHED: Final = SPOKEN | {*CLAUDE}
-WORDLESS: Final = frozenset({*CLAUDE, "gemini", "gemini-api", "vllm", "deepseek", "mistral"})
+WORDLESS: Final = frozenset(
+    {*CLAUDE, "gemini", "gemini-api", "vllm", "deepseek", "mistral", "cohere", "ollama"}
+)
 LOOSE: Final[list[Json]] = [tool | {"strict": False} for tool in TOOLS]
 SCHEMA: Final[Json] = {
     "type": "object",
@@ -60,16 +64,23 @@ ROWS: Final = (
     Row({"instructions": "Be kind."}, "Be kind."),
     Row({"max_output_tokens": 1051}, "1051"),
     Row({"temperature": 0.53}, "0.53"),
-    Row({"temperature": 1.53}, "1.53", "temperature=clamped", {*CLAUDE}),
+    Row({"temperature": 1.53}, "1.53", "temperature=clamped", {*CLAUDE, "cohere"}),
     Row({"top_p": 0.47}, "0.47"),
     Row({"presence_penalty": 0.31}, "0.31", "presence_penalty=dropped", UNPUNISHED, kept=True),
     Row({"frequency_penalty": 0.31}, "0.31", "frequency_penalty=dropped", UNPUNISHED, kept=True),
-    Row({"reasoning": {"effort": "low"}}, '"low"'),
+    Row(
+        {"reasoning": {"effort": "low"}},
+        '"low"',
+        "reasoning.effort=clamped",  # a switch has no levels
+        {"ollama"},
+        silent=("demo", "cohere"),  # which is told a number of tokens
+    ),
     Row(
         {"reasoning": {"effort": "xhigh"}},
         '"xhigh"',
         "reasoning.effort=clamped",
-        {*CLAUDE, "gemini", "gemini-api"},
+        {*CLAUDE, "gemini", "gemini-api", "ollama"},
+        silent=("demo", "cohere"),
     ),
     Row({"reasoning": {"summary": "auto"}}, '"summary": "auto"', silent=OTHERS),
     Row({"reasoning": {"summary": "detailed"}}, "detailed", "reasoning.summary=clamped", OTHERS),
@@ -107,33 +118,41 @@ ROWS: Final = (
         {"tools": LOOSE, "parallel_tool_calls": False},
         "parallel",
         "parallel_tool_calls=emulated",
-        {"gemini", "gemini-api", "deepseek", "bedrock"},
+        {"gemini", "gemini-api", "deepseek", "bedrock", "cohere", "ollama"},
     ),
     Row({"tools": LOOSE, "max_tool_calls": 77}, "77", silent=OTHERS),
-    Row({"top_logprobs": 3}, "ogprobs", "top_logprobs=dropped", {*CLAUDE}),
+    Row({"top_logprobs": 3}, "ogprobs", "top_logprobs=dropped", {*CLAUDE, "cohere"}),
     Row(
-        {"include": ["message.output_text.logprobs"]}, "ogprobs", "top_logprobs=dropped", {*CLAUDE}
+        {"include": ["message.output_text.logprobs"]},
+        "ogprobs",
+        "top_logprobs=dropped",
+        {*CLAUDE, "cohere"},
     ),
     Row({"include": ["web_search_call.action.sources"]}, "sources", "include=dropped", OTHERS),
     Row(
         {"metadata": {"team": "red"}},
         '"team": "red"',
         "metadata=dropped",
-        {*CLAUDES, "deepseek", "gemini-api"},
+        {*CLAUDES, "deepseek", "gemini-api", "cohere", "ollama"},
     ),
-    Row({"service_tier": "flex"}, "flex", "service_tier=dropped", {*CLAUDES}),
+    Row(
+        {"service_tier": "flex"},
+        "flex",
+        "service_tier=dropped",
+        {*CLAUDES, "cohere", "ollama"},
+    ),
     Row(
         {"user": "person-8"},
         "person-8",
         "user=dropped",
-        {"gemini", "gemini-api", "mistral", "bedrock"},
+        {"gemini", "gemini-api", "mistral", "bedrock", "cohere", "ollama"},
     ),
     Row({"safety_identifier": "person-7"}, "person-7", "safety_identifier=dropped", NAMELESS),
     Row(
         {"prompt_cache_key": "key-9"},
         "key-9",
         "prompt_cache_key=dropped",
-        {"demo", *CLAUDE, "gemini", "gemini-api"},
+        {"demo", *CLAUDE, "gemini", "gemini-api", "cohere", "ollama"},
     ),
     Row({"prompt_cache_retention": "24h"}, "24h", "prompt_cache_retention=dropped", NAMELESS),
     Row({"prompt_cache_options": {"ttl": "30m"}}, "30m", "prompt_cache_options=dropped", NAMELESS),

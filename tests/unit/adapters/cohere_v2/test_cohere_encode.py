@@ -197,6 +197,7 @@ def test_sampling_within_its_ranges_stays() -> None:
         ({"sampling": Sampling(logprobs=True)}, "logprobs"),
         ({"sampling": Sampling(top_p=1.0)}, "top_p"),
         ({"verbosity": "low"}, "verbosity"),
+        ({"service_tier": "flex"}, "service_tier"),
         ({"tools": (FunctionTool("f"),), "parallel_tool_calls": False}, "parallel_tool_calls"),
         ({"tools": (HostedTool("web_search", {}),)}, "tools[0].type"),
         ({"tools": (FunctionTool("f"),), "tool_choice": HostedChoice("mcp", {})}, "tool_choice"),

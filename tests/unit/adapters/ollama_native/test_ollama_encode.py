@@ -132,6 +132,7 @@ def test_what_cannot_be_said_is_refused_by_name(part: Part) -> None:
         ({"sampling": Sampling(candidates=2)}, "n"),
         ({"sampling": Sampling(logit_bias={"1": 1})}, "logit_bias"),
         ({"verbosity": "low"}, "verbosity"),
+        ({"service_tier": "flex"}, "service_tier"),
         ({"tools": (TOOL,), "parallel_tool_calls": False}, "parallel_tool_calls"),
         ({"tools": (TOOL,), "tool_choice": AnyTool()}, "tool_choice"),
         ({"tools": (TOOL,), "tool_choice": NamedTool("f")}, "tool_choice"),
