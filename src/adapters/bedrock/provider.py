@@ -9,19 +9,23 @@ from ...application.ports import Answer, Clock, LlmProvider
 from ...application.reporting import record
 from ...domain.capabilities import Capabilities
 from ...domain.conversation import Vendor
+from ...domain.embedding import EmbeddingAsk
 from ...domain.request import GenerationRequest
 from ...domain.secret import Secret
 from ..anthropic_messages.encode import VERSION_WITHOUT_SAMPLING
 from ..anthropic_messages.saying import OLDER_VERSION, Door, say
 from ..converse.decode import converse_language
 from ..converse.encode import changes_of, encode_request
+from ..converse.errors import decode_error
 from ..openai_compat.auth import StaticKey
 from ..openai_compat.endpoints import Endpoints
 from ..openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
 from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall, HttpClient
+from ..transport.embedding_answers import open_embeddings
 from ..transport.settings import TransportSettings
 from .client import AwsClient
+from .embedding import embedding_decoder, embedding_of, embedding_record, encode_embedding
 from .invoking import ClaudeRelay, behind_door
 from .keys import KeySource
 from .places import Places
@@ -92,6 +96,10 @@ class BedrockProvider(LlmProvider):
         self.capabilities = lru_cache(maxsize=1024)(self._capabilities)
 
     async def open(self, request: GenerationRequest) -> Answer:
+        if request.embedding is not None:
+            return await self._embed(request, request.embedding.get())
+        if request.embedding is not None and embedding_record(request.model) is not None:
+            return await self._embed(request, request.embedding.get())
         way = self.way_of(request.model)
         match way:
             case Way.CHAT:
@@ -109,6 +117,18 @@ class BedrockProvider(LlmProvider):
         """Close all connections. Idempotent."""
         await self.runtime.aclose()
         await self.mantle.aclose()
+
+    async def _embed(self, request: GenerationRequest, ask: EmbeddingAsk) -> Answer:
+        embedding = embedding_of(request.model, ask, request.capabilities)
+        url = self.options.places.model(request.model, "invoke")
+        call = HttpCall(url, self.headers, embedding.body)
+        return await open_embeddings(self.runtime, call, embedding.read, decode_error)
+
+    async def _embed(self, request: GenerationRequest, ask: EmbeddingAsk) -> Answer:
+        model = request.model
+        body = encode_embedding(ask, model=model, capabilities=request.capabilities)
+        call = HttpCall(self.options.places.model(model, "invoke"), self.headers, body)
+        return await open_embeddings(self.runtime, call, embedding_decoder(model), decode_error)
 
     async def _converse(self, request: GenerationRequest) -> Answer:
         content, model, can = request.content.get(), request.model, request.capabilities
@@ -140,6 +160,9 @@ class BedrockProvider(LlmProvider):
         return way_of(model, self.options.way, self.options.ways)
 
     def _capabilities(self, model: str) -> Capabilities:
+        made = embedding_record(model)
+        if made is not None:
+            return made
         return capabilities_of(model, self.way_of(model), self.options.anthropic_version)
 
     def _client(self, scope: Scope, clock: Clock) -> HttpClient:

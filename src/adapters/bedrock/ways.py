@@ -17,6 +17,7 @@ from ..openai_chat import capabilities as openai
 from ..openai_chat.spelling import Spelling
 from ..openai_compat.preset import Preset
 from ..openai_responses.spelling import OPEN_MODELS
+from .embedding import EMBEDDING_RULES
 
 
 class Way(StrEnum):
@@ -89,7 +90,7 @@ def capabilities_of(model: str, way: Way, anthropic_version: str) -> Capabilitie
         case Way.CONVERSE:
             if is_claude(model):
                 return _on_converse(_claude(name))
-            return resolve(converse.BASE, converse.RULES, name)
+            return resolve(converse.BASE, (*converse.RULES, *EMBEDDING_RULES), name)
         case Way.MESSAGES | Way.INVOKE:
             newest = anthropic_version == VERSION_WITHOUT_SAMPLING
             return _claude(name, (claude.NO_SAMPLING,) if newest else ())
