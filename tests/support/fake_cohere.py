@@ -181,7 +181,13 @@ def _frame(event: Json) -> bytes:
 
 def _events(answer: Json) -> Iterator[Json]:
     message = answer["message"]
-    begun = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
+    begun: Json = {
+        "role": "assistant",
+        "content": [],
+        "tool_plan": "",
+        "tool_calls": [],
+        "citations": [],
+    }
     yield {"id": answer["id"], "type": "message-start", "delta": {"message": begun}}
     for index, block in enumerate(message.get("content", ())):
         kind = block["type"]

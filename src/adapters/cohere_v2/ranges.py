@@ -34,7 +34,9 @@ def out_of_range(sampling: Sampling) -> Mapping[str, tuple[float, float]]:
 def within_ranges(content: Generation) -> tuple[Generation, tuple[Adjustment, ...]]:
     """Return `content` with each value moved to the nearest that is taken, and the changes."""
     sampling = content.sampling
-    wrong = out_of_range(sampling) if sampling is not DEFAULT_SAMPLING else {}
+    if sampling is DEFAULT_SAMPLING:
+        return content, ()
+    wrong = out_of_range(sampling)
     if not wrong:
         return content, ()
     made = tuple(

@@ -116,17 +116,19 @@ async def test_a_tool_loop_comes_to_its_end(
     provider: CohereProvider, upstream: FakeCohere, said: str, stream: bool
 ) -> None:
     items = [*saying(f"{said}, think").items]
+    reason: FinishReason | None = None
     for _ in range(4):
         content = content_of(*items, tools=(WEATHER,))
         request = request_for(provider, content, stream=stream)
         (answer,) = fold(await read_all(provider, request)).candidates
         items += answer.items
+        reason = answer.reason
         calls = [item for item in answer.items if isinstance(item, ToolCall)]
         if not calls:
             break
-        assert answer.reason is FinishReason.TOOL_CALLS
+        assert reason is FinishReason.TOOL_CALLS
         items += [ToolResult(call.id, (Text(f"result of {call.id}"),)) for call in calls]
-    assert answer.reason is FinishReason.STOP
+    assert reason is FinishReason.STOP
     plans = [one["tool_plan"] for one in upstream.last["messages"] if "tool_plan" in one]
     assert plans
     assert plans == [item.text for item in items if isinstance(item, Reasoning)][: len(plans)]

@@ -142,19 +142,21 @@ async def test_a_tool_loop_comes_to_its_end(
 ) -> None:
     items = [*saying(f"{said}, think").items]
     ids: set[str] = set()
+    reason: FinishReason | None = None
     for _ in range(4):
         content = content_of(*items, tools=(WEATHER,), effort=Effort.MEDIUM)
         request = request_for(provider, content, stream=stream)
         (answer,) = fold(await read_all(provider, request)).candidates
         items += answer.items
+        reason = answer.reason
         calls = [item for item in answer.items if isinstance(item, ToolCall)]
         if not calls:
             break
-        assert answer.reason is FinishReason.TOOL_CALLS
+        assert reason is FinishReason.TOOL_CALLS
         assert not ids & {call.id for call in calls}
         ids |= {call.id for call in calls}
         items += [ToolResult(call.id, (Text(f"result of {call.id}"),)) for call in calls]
-    assert answer.reason is FinishReason.STOP
+    assert reason is FinishReason.STOP
     assert Reasoning("Let me think.") in items
     assert any(one.get("thinking") == "Let me think." for one in upstream.last["messages"])
 
