@@ -12,10 +12,13 @@ from ..domain.errors import (
     UpstreamRejected,
 )
 from ..domain.events import CUT_SHORT
+from ..domain.journal import Journal
 from ..domain.response import Response
 from ..domain.turn import Failure, KeptItem, ResponseRecord, Status, item_id
 
 _MAX_MESSAGE = 2000
+_MAX_VERDICT = 512  # characters, the most of a value of metadata
+_VERDICTS = frozenset({"unmet", "unchecked"})
 
 
 def finished(asked: ResponseRecord, response: Response, now: float) -> ResponseRecord:
@@ -31,6 +34,14 @@ def finished(asked: ResponseRecord, response: Response, now: float) -> ResponseR
         reason=candidate.reason,
         usage=response.usage,
     )
+
+
+def verdict(journal: Journal) -> str | None:
+    """Return in what an answer does not fit the schema that was asked for, if that was found."""
+    for one in journal.adjustments:
+        if one.action in _VERDICTS:
+            return f"{one.action}: {one.detail}"[:_MAX_VERDICT]
+    return None
 
 
 def failed(asked: ResponseRecord, failure: Failure) -> ResponseRecord:

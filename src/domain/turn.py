@@ -44,7 +44,8 @@ class ResponseRecord:
     `settings` is JSON text: what the dialect repeats of the request in every view of the response
     (model, tools, metadata, ...), opaque to all but that dialect. `input` are the response's own
     input items without instructions, `output` what the model said; their ids are made of the
-    response's: `item_id`. Times are seconds since the epoch; `reason` is set with the end.
+    response's: `item_id`. Times are seconds since the epoch; `reason` is set with the end,
+    and with it `verdict`: in what the output does not fit the schema that was asked for, if found.
     """
 
     tenant: str
@@ -64,6 +65,7 @@ class ResponseRecord:
     reason: FinishReason | None = None
     usage: Usage | None = None
     failure: Failure | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

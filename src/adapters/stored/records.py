@@ -53,6 +53,7 @@ class StoredRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reason: FinishReason | None
     usage: StoredUsage | None
     failure: StoredFailure | None
+    verdict: str | None = None  # later than the others: what was written before has none
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -85,6 +86,7 @@ def encode_record(record: ResponseRecord) -> bytes:
                 record.reason,
                 None if usage is None else _stored_usage(usage),
                 None if failure is None else StoredFailure(failure.code, failure.message),
+                record.verdict,
             )
         )
     except (ValueError, OverflowError, RecursionError) as error:
@@ -118,6 +120,7 @@ def decode_record(value: bytes, tenant: str, id_: str) -> ResponseRecord:
             reason=stored.reason,
             usage=None if usage is None else _domain_usage(usage),
             failure=None if failure is None else Failure(failure.code, failure.message),
+            verdict=stored.verdict,
         )
     except (ValueError, RecursionError) as error:
         raise _unreadable(error) from error

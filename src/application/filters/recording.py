@@ -11,7 +11,7 @@ from ...domain.response import ResponseBuilder
 from ...domain.turn import ResponseRecord, Turn
 from ..context import ContextLoader, compose_alone
 from ..holding import Hold, Holding, hold_conversation
-from ..outcomes import failed, failure_of, finished, kept_items
+from ..outcomes import failed, failure_of, finished, kept_items, verdict
 from ..ports import Answer, Appended, Clock, LlmProvider, StateStore
 from ..store_guard import StoreGuard
 from .answer import WrappedAnswer
@@ -75,7 +75,7 @@ class Recording(LlmProvider):
 class PreparedTurn:
     """A turn whose context is there and whose conversation is held; `asked` has its own input."""
 
-    __slots__ = ("_hold", "_parts", "_request", "_turn", "asked")
+    __slots__ = ("_hold", "_journal", "_parts", "_request", "_turn", "asked")
 
     def __init__(
         self,
@@ -89,6 +89,7 @@ class PreparedTurn:
         self._turn = turn
         self.asked = asked
         self._request: GenerationRequest | None = request
+        self._journal = request.journal
         self._hold = hold
 
     async def open(self) -> Answer:
@@ -122,6 +123,9 @@ class PreparedTurn:
     async def finish(self, builder: ResponseBuilder) -> None:
         """Make the record of a whole answer and keep it; a background job keeps its own."""
         record = finished(self.asked, builder.build(), self._parts.clock.now())
+        found = verdict(self._journal)
+        if found is not None:
+            record = replace(record, verdict=found)
         if not record.background:
             await self.keep(record)
         self._turn.record = record

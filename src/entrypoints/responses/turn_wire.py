@@ -31,6 +31,9 @@ _MEMBERS = Decoder(dict[str, Raw])
 # Repeated to nobody: it says what of the answer is told, and is no member of it.
 _INCLUDE = "include"
 _INCLUDE_MEMBER = b'"include"'
+VERDICT = "modelmux_structured_output"
+_METADATA: Decoder[dict[str, str] | None] = Decoder(dict[str, str] | None)
+_MOST_METADATA = 16
 _WISHES: Decoder[list[str] | None] = Decoder(list[str] | None)
 # There is no `response.cancelled`: the SDKs know three ends, and of these the one that tells of a
 # part only is true of a response that was stopped. Its status says the rest.
@@ -140,7 +143,18 @@ def _response(record: ResponseRecord, output: Sequence[ItemShape], settings: _Se
             usage=None if record.usage is None else encode_usage(record.usage),
         )
     )
-    return own[:-1] + settings.repeated
+    repeated = settings.repeated
+    return own[:-1] + (repeated if record.verdict is None else _judged(repeated, record.verdict))
+
+
+def _judged(repeated: bytes, verdict: str) -> bytes:
+    """Return the members with the verdict among the metadata, unless those are full."""
+    members = _MEMBERS.decode(b"{" + repeated.removeprefix(b","))
+    present = members.get("metadata")
+    metadata = (None if present is None else _METADATA.decode(present)) or {}
+    if len(metadata) < _MOST_METADATA:
+        members["metadata"] = Raw(_encode({**metadata, VERDICT: verdict}))
+    return b"," + _encode(members)[1:]
 
 
 def _cut_by(reason: FinishReason | None) -> Literal["max_output_tokens", "content_filter"]:

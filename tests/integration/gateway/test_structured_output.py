@@ -207,6 +207,25 @@ def test_the_verdict_on_a_stream_is_counted(house: House) -> None:
     assert 'action="unmet"' in page
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_kept_response_has_the_verdict_among_its_metadata(house: House, stream: bool) -> None:
+    wanted: Any = {"format": {"type": "json_schema", "name": "city", "schema": NEVER}}
+    response: Any = house.client.responses.create(
+        model=f"lenient/{BY_CALL}", input="Where?", text=wanted, metadata={"a": "b"}, stream=stream
+    )
+    if stream:
+        response = list(response)[-1].response
+    kept: Any = house.client.responses.retrieve(response.id)
+    for one in (response, kept):
+        assert one.metadata["a"] == "b"
+        assert one.metadata["modelmux_structured_output"].startswith("unmet: $.city")
+    fitting: Any = {"format": {**wanted["format"], "schema": CITY}}
+    plain = house.client.responses.create(
+        model=f"lenient/{BY_CALL}", input="Where?", text=fitting, metadata={"a": "b"}
+    )
+    assert plain.metadata == {"a": "b"}
+
+
 def test_a_schema_that_leads_elsewhere_is_refused_where_answers_are_checked(house: House) -> None:
     schema = {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/s.json"}}}
     before = len(house.chat.requests)

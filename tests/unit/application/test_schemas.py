@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from modelmux.application.schemas import has_maps, rewritten
 from modelmux.domain.capabilities import SchemaForm
 from modelmux.domain.errors import UnsupportedFeature
-from modelmux.domain.json_values import JsonObject
+from modelmux.domain.json_values import JsonObject, JsonValue
 
 ALL = frozenset(SchemaForm)
 SAME = ALL - {SchemaForm.OPEN_OBJECTS}
@@ -50,8 +50,8 @@ def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-leaves = st.one_of(
-    st.builds(dict),
+leaves: st.SearchStrategy[Any] = st.one_of(
+    st.just(dict[str, Any]()),
     st.fixed_dictionaries({"type": kinds | st.lists(kinds, min_size=1, max_size=3, unique=True)}),
     st.fixed_dictionaries({"const": st.none() | st.booleans() | st.integers(0, 1)}),
     st.fixed_dictionaries({"enum": st.lists(values, min_size=1, max_size=3)}),
@@ -60,10 +60,14 @@ leaves = st.one_of(
     st.fixed_dictionaries({"minItems": st.integers(0, 2), "maxItems": st.integers(0, 2)}),
     st.sampled_from([{"$ref": "#/$defs/one"}, {"$ref": "#/$defs/two"}, {"$ref": "#"}]),
 )
-plain = st.recursive(leaves, _nested, max_leaves=8)
-schemas = st.builds(
-    lambda root, one, two: {**root, "$defs": {"one": one, "two": two}}, plain, leaves, plain
-)
+plain: st.SearchStrategy[Any] = st.recursive(leaves, _nested, max_leaves=8)
+
+
+def _rooted(root: JsonObject, one: JsonObject, two: JsonObject) -> JsonObject:
+    return {**root, "$defs": {"one": one, "two": two}}
+
+
+schemas: st.SearchStrategy[JsonObject] = st.builds(_rooted, plain, leaves, plain)
 form_sets = st.sets(st.sampled_from(sorted(SAME))).map(frozenset)
 
 
@@ -120,7 +124,7 @@ def test_what_was_to_go_is_gone(schema: JsonObject, forms: frozenset[SchemaForm]
         assert "allOf" not in words
 
 
-def _keywords(schema: Any) -> list[str]:
+def _keywords(schema: JsonValue) -> list[str]:
     if isinstance(schema, list):
         return [word for one in schema for word in _keywords(one)]
     if not isinstance(schema, dict):
@@ -128,7 +132,7 @@ def _keywords(schema: Any) -> list[str]:
     words: list[str] = ["types"] if isinstance(schema.get("type"), list) else []
     for key, value in schema.items():
         words.append(key)
-        if key in ("properties", "$defs"):
+        if key in ("properties", "$defs") and isinstance(value, dict):
             words += [word for one in value.values() for word in _keywords(one)]
         elif key not in ("const", "enum", "required", "type"):
             words += _keywords(value)
@@ -345,7 +349,7 @@ def test_names_that_look_like_keywords_are_names() -> None:
         ({"patternProperties": {"^x": TEXT}}, True),
         ({"properties": {"a": TEXT}, "additionalProperties": True}, False),
         ({"properties": {"additionalProperties": {"type": "object"}}}, False),
-        ({"enum": [{"additionalProperties": {}}]}, False),
+        ({"enum": [{"additionalProperties": {"a": 1}}]}, False),
     ],
 )
 def test_maps_are_found(schema: JsonObject, maps: bool) -> None:
