@@ -1,7 +1,7 @@
 """A whole response -> a message, and what its stream has in common with it."""
 
 from collections.abc import Mapping
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -39,6 +39,7 @@ from .answer_wire import (
     UsageShape,
     WholeMessage,
 )
+from .envelope import MessagesEnvelope
 from .sealing import seal_thinking
 
 _encode = msgspec.json.Encoder().encode
@@ -65,8 +66,7 @@ _CITATIONS: Final = frozenset(
 _NO_USAGE = Usage()
 
 
-# Any: of an envelope only what every envelope has is read
-def encode_message(head: AnswerHead[Any], response: Response, sealer: Sealer) -> bytes:
+def encode_message(head: AnswerHead[MessagesEnvelope], response: Response, sealer: Sealer) -> bytes:
     """Return the body of a whole answer: the upstream's own where it was relayed.
 
     A message has one answer: of several candidates, which cannot be asked for, it is the first.
@@ -76,11 +76,17 @@ def encode_message(head: AnswerHead[Any], response: Response, sealer: Sealer) ->
     candidate = response.candidates[0]
     content: list[ContentBlock] = []
     refusal: list[str] = []
-    called = False
+    called, end = False, 0
     for item in candidate.items:
         called |= isinstance(item, ToolCall)
-        _add_item(content, refusal, item, sealer, head.tenant)
-    _leave_out_last_proofs(content)
+        before = len(content)
+        _add_item(content, refusal, item, sealer, head)
+        if len(content) > before and (not isinstance(item, Reasoning) or item.text):
+            end = len(content)
+    # Claude never ends with thoughts without words, and clients count on its last block. Who
+    # proves an answer so (Gemini, one without calls) does not insist on getting that back.
+    if end:
+        del content[end:]
     stop = encode_stop(
         candidate.reason, response.matched_stop, called=called, refusal="".join(refusal)
     )
@@ -98,7 +104,11 @@ def encode_message(head: AnswerHead[Any], response: Response, sealer: Sealer) ->
 
 
 def _add_item(
-    content: list[ContentBlock], refusal: list[str], item: Item, sealer: Sealer, tenant: str
+    content: list[ContentBlock],
+    refusal: list[str],
+    item: Item,
+    sealer: Sealer,
+    head: AnswerHead[MessagesEnvelope],
 ) -> None:
     match item:
         case Message(parts=parts):
@@ -111,7 +121,8 @@ def _add_item(
                     content.append(TextBlock(part.text))
                     refusal.append(part.text)
         case Reasoning():
-            thoughts = encode_thoughts(item, sealer, tenant)
+            omit = head.envelope.omit_thoughts
+            thoughts = _encode_thoughts(item, sealer, head.tenant, omit=omit)
             if thoughts is not None:
                 content.append(thoughts)
         case ToolCall():
@@ -125,26 +136,8 @@ def _add_item(
             assert_never(item)
 
 
-def _leave_out_last_proofs(content: list[ContentBlock]) -> None:
-    """Take thoughts without words from the end: Claude never ends so, and clients count on that.
-
-    A vendor (Gemini) that proves an answer without calls does not insist on getting it back.
-    """
-    end = len(content)
-    while end and _is_proof(content[end - 1]):
-        end -= 1
-    if end:
-        del content[end:]
-
-
-def _is_proof(block: ContentBlock) -> bool:
-    return isinstance(block, RedactedBlock) or (
-        isinstance(block, ThinkingBlock) and not block.thinking
-    )
-
-
-def encode_thoughts(
-    item: Reasoning, sealer: Sealer, tenant: str
+def _encode_thoughts(
+    item: Reasoning, sealer: Sealer, tenant: str, *, omit: bool
 ) -> ThinkingBlock | RedactedBlock | None:
     """Return the block of thoughts; None for those without words or proof."""
     proof = item.proof
@@ -152,7 +145,8 @@ def encode_thoughts(
         return None
     if is_redacted(item.text, proof):
         return RedactedBlock(proof.value if proof is not None else "")
-    return ThinkingBlock(item.text, encode_signature(item, sealer, tenant))
+    words = "" if omit else item.text
+    return ThinkingBlock(words, encode_signature(item, sealer, tenant, omit=omit))
 
 
 def is_redacted(text: str, proof: Proof | None) -> bool:
@@ -165,10 +159,15 @@ def is_redacted(text: str, proof: Proof | None) -> bool:
     )
 
 
-def encode_signature(item: Reasoning, sealer: Sealer, tenant: str) -> str:
-    """Return Claude's signature as it is, and of whatever else proves thoughts our envelope."""
+def encode_signature(item: Reasoning, sealer: Sealer, tenant: str, *, omit: bool) -> str:
+    """Return Claude's signature as it is, and of whatever else proves thoughts our envelope.
+
+    Words that the caller does not get (`omit`) are in the envelope: the vendor may want them back.
+    """
     match item.proof:
-        case Proof(vendor=Vendor.ANTHROPIC, kind="signature", value=value):
+        case Proof(vendor=Vendor.ANTHROPIC, kind="signature", value=value) if not (
+            omit and item.text
+        ):
             return value
         case _:
             return seal_thinking(sealer, tenant, item)

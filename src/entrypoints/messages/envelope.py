@@ -40,7 +40,12 @@ _SEALED = b'"' + SEAL_MARK.encode()
 
 @dataclass(frozen=True, slots=True)
 class MessagesEnvelope(Envelope):
-    """A body that holds thoughts sealed by us is not `verbatim`: nobody else can open them."""
+    """A body that holds thoughts sealed by us is not `verbatim`: nobody else can open them.
+
+    `omit_thoughts`: the caller wants no words of them, only what proves them.
+    """
+
+    omit_thoughts: bool = False
 
 
 def decode_envelope(members: Members) -> MessagesEnvelope:
@@ -67,12 +72,17 @@ def decode_uncounted(members: Members) -> MessagesEnvelope:
         raise missing("messages")
     values = _TOP.check(members)
     check_count(messages, "messages", "message", most=MAX_MESSAGES)
+    thinking: ThinkingShape | None = None
     if "thinking" in members:
-        check_thinking(members["thinking"], values.get("max_tokens"), {})
+        thinking = check_thinking(members["thinking"], values.get("max_tokens"), {})
     if "output_format" in members:
         _check_formats(members)
     return MessagesEnvelope(
-        model, bool(values.get("stream")), include_usage=True, verbatim=not _holds_seals(messages)
+        model,
+        bool(values.get("stream")),
+        include_usage=True,
+        verbatim=not _holds_seals(messages),
+        omit_thoughts=thinking is not None and thinking.display == "omitted",
     )
 
 

@@ -119,15 +119,18 @@ class OpenText:
 
 
 class OpenThinking:
-    """Tells its signature last; thoughts without words may be nothing but that."""
+    """Tells its signature last; thoughts without words, or to be told without, are only that."""
 
-    __slots__ = ("_frames", "_head", "_index", "_sealer", "_tenant", "_words", "ended", "proof")
+    __slots__ = (
+        "_frames", "_head", "_index", "_omit", "_sealer", "_tenant", "_words", "ended", "proof",
+    )  # fmt: skip
 
     whole = False
     head = None
 
-    def __init__(self, sealer: Sealer, tenant: str) -> None:
+    def __init__(self, sealer: Sealer, tenant: str, *, omit: bool) -> None:
         self._sealer = sealer
+        self._omit = omit
         self._tenant = tenant
         self._frames: Frames | None = None
         self._index = 0
@@ -155,14 +158,17 @@ class OpenThinking:
         if proof is not None and is_redacted(text, proof):
             frames.stop(frames.start(_encode(RedactedBlock(proof.value))))
             return
-        signature = encode_signature(Reasoning(text, proof), self._sealer, self._tenant)
+        item = Reasoning(text, proof)
+        signature = encode_signature(item, self._sealer, self._tenant, omit=self._omit)
         if self._head is None:
             self._begin(frames)
         frames.delta(_delta_head(self._index, b"signature_delta", b"signature"), signature)
         frames.stop(self._index)
 
     def _tell(self, frames: Frames, text: str) -> None:
-        frames.delta(self._head or self._begin(frames), text)
+        head = self._head or self._begin(frames)
+        if not self._omit:
+            frames.delta(head, text)
 
     def _begin(self, frames: Frames) -> bytes:
         self._index = frames.start(_EMPTY_THINKING)

@@ -6,7 +6,7 @@ on. A delta is written from a template around the one text that changes.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
 
@@ -33,6 +33,7 @@ from ...domain.json_values import JsonObject
 from ..client_dialect import AnswerHead, StreamEncoder
 from ..errors import Refusal
 from .encode import encode_stop, encode_usage, is_citation
+from .envelope import MessagesEnvelope
 from .open_blocks import (
     Frames,
     OpenBlock,
@@ -66,18 +67,18 @@ class MessageStream(StreamEncoder):
     """
 
     __slots__ = (
-        "_calls", "_citations", "_ended", "_frames", "_head", "_open", "_proofs", "_refusal",
-        "_refusing", "_sealer", "_start", "_tail", "_tenant", "_waiting",
+        "_calls", "_citations", "_ended", "_frames", "_head", "_omit", "_open", "_proofs",
+        "_refusal", "_refusing", "_sealer", "_start", "_tail", "_tenant", "_waiting",
     )  # fmt: skip
 
-    # Any: of an envelope only what every envelope has is read
-    def __init__(self, head: AnswerHead[Any], sealer: Sealer) -> None:
+    def __init__(self, head: AnswerHead[MessagesEnvelope], sealer: Sealer) -> None:
         self._start = _MESSAGE_START % (
             _encode(head.id),
             _encode(head.envelope.model),
             _encode(encode_usage(None)),
         )
         self._tenant = head.tenant
+        self._omit = head.envelope.omit_thoughts
         self._sealer = sealer
         self._frames = Frames()
         self._open: OpenBlock | None = None
@@ -186,7 +187,7 @@ class MessageStream(StreamEncoder):
             self._end_tail()
             if not text:
                 return
-            tail = OpenThinking(self._sealer, self._tenant)
+            tail = OpenThinking(self._sealer, self._tenant, omit=self._omit)
             self._begin(tail)
             self._tail = tail
             self._refusing = False
@@ -197,7 +198,7 @@ class MessageStream(StreamEncoder):
         if isinstance(tail, OpenThinking):
             tail.proof = proof
         elif proof is not None:
-            alone = OpenThinking(self._sealer, self._tenant)
+            alone = OpenThinking(self._sealer, self._tenant, omit=self._omit)
             alone.proof = proof
             alone.ended = True
             self._proofs.append(alone)

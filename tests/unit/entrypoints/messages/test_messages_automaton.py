@@ -18,14 +18,15 @@ from modelmux.domain.events import (
     ToolCallStarted,
     Usage,
 )
-from modelmux.entrypoints.client_dialect import AnswerHead, Envelope
+from modelmux.entrypoints.client_dialect import AnswerHead
+from modelmux.entrypoints.messages.envelope import MessagesEnvelope
 from modelmux.entrypoints.messages.stream import MessageStream
 from tests.support.messages_laws import judged
 
 Json = Any  # JSON, changed piece by piece
 Events = list[Json]
 
-STREAM = MessageStream(AnswerHead("msg_1", 12, Envelope("m")), MemorySealer()).encode(
+STREAM = MessageStream(AnswerHead("msg_1", 12, MessagesEnvelope("m")), MemorySealer()).encode(
     [
         ResponseStarted("", ""),
         ReasoningDelta("t"),

@@ -1,6 +1,7 @@
 """Any lawful answer as a Messages stream: the laws hold, and it amounts to the whole message."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -18,8 +19,9 @@ from modelmux.domain.events import (
     ToolCallStarted,
 )
 from modelmux.domain.response import ResponseBuilder
-from modelmux.entrypoints.client_dialect import AnswerHead, Envelope
+from modelmux.entrypoints.client_dialect import AnswerHead
 from modelmux.entrypoints.messages.encode import encode_message
+from modelmux.entrypoints.messages.envelope import MessagesEnvelope
 from modelmux.entrypoints.messages.sealing import open_thinking
 from modelmux.entrypoints.messages.stream import MessageStream
 from tests.support.lawful_answers import lawful_answers
@@ -27,18 +29,21 @@ from tests.support.messages_laws import Json, judged
 from tests.support.responses_records import OpenSealer
 
 SEALER = OpenSealer()
-HEAD = AnswerHead("msg_1", 12, Envelope("claude-x"), tenant="acme")
+HEAD = AnswerHead("msg_1", 12, MessagesEnvelope("claude-x"), tenant="acme")
 
 
-def whole(events: list[StreamEvent]) -> Json:
+Head = AnswerHead[MessagesEnvelope]
+
+
+def whole(events: list[StreamEvent], head: Head = HEAD) -> Json:
     builder = ResponseBuilder()
     builder.add(events)
-    message: Json = json.loads(encode_message(HEAD, builder.build(), SEALER))
+    message: Json = json.loads(encode_message(head, builder.build(), SEALER))
     return message
 
 
-def streamed(events: list[StreamEvent], cuts: list[int] | None = None) -> bytes:
-    stream = MessageStream(HEAD, SEALER)
+def streamed(events: list[StreamEvent], cuts: list[int] | None = None, head: Head = HEAD) -> bytes:
+    stream = MessageStream(head, SEALER)
     places = [0, *(cuts or ()), len(events)]
     return b"".join(stream.encode(events[start:end]) for start, end in pairwise(places))
 
@@ -80,10 +85,13 @@ def woven_calls(draw: st.DrawFn) -> list[StreamEvent]:
     return [*events, ResponseFinished((FinishReason.TOOL_CALLS,))]
 
 
-@given(lawful_answers())
-def test_every_stream_keeps_the_laws_and_amounts_to_the_whole(events: list[StreamEvent]) -> None:
+@given(lawful_answers(), st.booleans())
+def test_every_stream_keeps_the_laws_and_amounts_to_the_whole(
+    events: list[StreamEvent], omit: bool
+) -> None:
+    head = replace(HEAD, envelope=replace(HEAD.envelope, omit_thoughts=omit))
     # What tools are called with is any text here.
-    assert judged(streamed(events), broken_inputs=True) == whole(events)
+    assert judged(streamed(events, head=head), broken_inputs=True) == whole(events, head)
 
 
 @given(woven_calls())

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,25 +29,27 @@ from modelmux.domain.events import (
 )
 from modelmux.domain.json_values import JsonObject
 from modelmux.domain.response import ResponseBuilder
-from modelmux.entrypoints.client_dialect import AnswerHead, Envelope
+from modelmux.entrypoints.client_dialect import AnswerHead
 from modelmux.entrypoints.errors import UNEXPECTED
 from modelmux.entrypoints.messages.encode import encode_message
+from modelmux.entrypoints.messages.envelope import MessagesEnvelope
 from modelmux.entrypoints.messages.sealing import open_thinking
 from modelmux.entrypoints.messages.stream import MessagesRelayEncoder, MessageStream
 from tests.support.messages_laws import Json, judged
 
-HEAD = AnswerHead("msg_1", 12, Envelope("claude-x"), tenant="acme")
+HEAD = AnswerHead("msg_1", 12, MessagesEnvelope("claude-x"), tenant="acme")
 START = ResponseStarted("up_1", "upstream")
 STOP = ResponseFinished((FinishReason.STOP,), Usage(30, 7, 20, 4, 2))
 
 
-def told(*events: StreamEvent, sealer: MemorySealer | None = None) -> Json:
+def told(*events: StreamEvent, sealer: MemorySealer | None = None, omit: bool = False) -> Json:
     """Return the message of a stream of `events`, which the whole answer equals."""
     sealer = sealer or MemorySealer()
-    message = judged(MessageStream(HEAD, sealer).encode(events), broken_inputs=True)
+    head = replace(HEAD, envelope=replace(HEAD.envelope, omit_thoughts=omit))
+    message = judged(MessageStream(head, sealer).encode(events), broken_inputs=True)
     builder = ResponseBuilder()
     builder.add(events)
-    assert json.loads(encode_message(HEAD, builder.build(), sealer)) == message
+    assert json.loads(encode_message(head, builder.build(), sealer)) == message
     return message
 
 
@@ -210,6 +213,26 @@ def test_thoughts_of_others_are_sealed_with_their_proofs(item: Reasoning) -> Non
     assert block["thinking"] == item.text
     assert block["signature"].startswith("mmx1.")
     assert open_thinking(sealer, "acme", block["signature"]) == item
+
+
+@pytest.mark.parametrize(
+    "proof", [None, Proof(Vendor.DEEPSEEK, "m", "reasoning_content", "why"),
+              Proof(Vendor.ANTHROPIC, "m", "signature", "AbC=")],
+)  # fmt: skip
+def test_words_that_the_caller_does_not_want_come_back_all_the_same(proof: Proof | None) -> None:
+    sealer = MemorySealer()
+    thoughts = ReasoningDelta("wh"), ReasoningDelta("y"), ReasoningFinished(proof)
+    events = START, *thoughts, TextDelta("a"), *thoughts, STOP
+    first, _, last = told(*events, sealer=sealer, omit=True)["content"]
+    for block in (first, last):
+        assert block["thinking"] == ""
+        assert open_thinking(sealer, "acme", block["signature"]) == Reasoning("why", proof)
+
+
+def test_thoughts_of_claude_without_words_are_proved_by_claude() -> None:
+    proof = Proof(Vendor.ANTHROPIC, "m", "signature", "AbC=")
+    (block, _) = told(START, ReasoningFinished(proof), TextDelta("a"), STOP, omit=True)["content"]
+    assert block == {"type": "thinking", "thinking": "", "signature": "AbC="}
 
 
 def test_no_message_ends_with_thoughts_without_words() -> None:
