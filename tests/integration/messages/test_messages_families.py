@@ -174,6 +174,23 @@ def test_thinking_is_carried_through_a_tool_loop(
         assert family.asked()["messages"][1]["reasoning_content"] == "Let me think."
 
 
+@pytest.mark.parametrize("name", ["gemini", "deepseek", "vllm"])
+def test_thoughts_may_be_asked_for_without_their_words(
+    every_house: House, sdk: anthropic.Anthropic, asking: Asking, name: str
+) -> None:
+    family = every_house.families[name]
+    form = {"type": "enabled", "budget_tokens": 2000, "display": "omitted"}
+    history = [user("think, call")]
+    called = asking(sdk, family.model, history, tools=TOOLS, thinking=form)
+    thoughts = [block for block in called.content if block.type == "thinking"]
+    assert all(block.thinking == "" for block in thoughts)
+    history += with_results(called)
+    final = asking(sdk, family.model, history, tools=TOOLS, thinking=form)
+    assert text_of(final) == "The tools said: result 0"
+    if name == "deepseek":  # it had them back all the same
+        assert family.asked()["messages"][1]["reasoning_content"] == "Let me think."
+
+
 def test_thinking_of_one_family_may_go_to_another(
     every_house: House, sdk: anthropic.Anthropic, asking: Asking
 ) -> None:
