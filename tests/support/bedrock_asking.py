@@ -58,8 +58,8 @@ def bedrock_at(base_url: str, **changes: object) -> BedrockProvider:
     """Return a provider called `up`; `changes` are of its options."""
     places = Places.of("us-east-1", base_url, base_url)
     options: dict[str, object] = {"key": Secret(KEY), "transport": QUICK} | changes
-    # Fields by name, checked when they are used.
     return BedrockProvider(
+        # Fields by name, checked when they are used.
         BedrockOptions("up", "us-east-1", places, **options),  # type: ignore[arg-type]
         ManualClock(time.time()),
     )

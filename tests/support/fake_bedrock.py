@@ -131,6 +131,8 @@ class FakeBedrock(FakeUpstream):
 
     def _invoke(self, request: Received, model: str, *, stream: bool) -> Reply:
         body = request.body
+        if "embed" in model:
+            return _embed(body, model)
         for name in ("model", "stream"):
             if name in body:
                 raise Refused(f"{name}: Extra inputs are not permitted")
@@ -173,6 +175,21 @@ def _claude_name(model: str) -> str:
 def _packed(frame: bytes) -> bytes:
     data = frame.partition(b"data: ")[2].rstrip(b"\n")
     return event("chunk", {"bytes": b64encode(data).decode(), "p": "abcd"})
+
+
+def _embed(body: Json, model: str) -> Reply:
+    """Answer with a vector for each text, whose first number is the text's length."""
+    if "titan" in model:
+        if body.keys() - {"inputText", "dimensions", "normalize"} or not body["inputText"]:
+            raise Refused("Malformed input request, please reformat your input and try again.")
+        said: Json = {"embedding": [len(body["inputText"]), 0.5], "inputTextTokenCount": 3}
+        return Reply(body=json.dumps(said).encode())
+    if not 1 <= len(body["texts"]) <= 96 or body["embedding_types"] != ["float"]:
+        raise Refused("texts: 1 to 96")
+    vectors = [[len(text), 0.5] for text in body["texts"]]
+    listed: Any = vectors if "-v3" in model and "english" in model else {"float": vectors}
+    said = {"id": "e-1", "embeddings": listed, "response_type": "embeddings_by_type"}
+    return Reply(body=json.dumps(said).encode())
 
 
 def _count(body: Json, model: str) -> Reply:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final, Protocol, cast
 
 # botocore has no types of its own; what is used of it is written down in the protocols below.
-from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
-from botocore.session import Session  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # so
+from botocore.session import Session  # type: ignore[import-untyped]  # as above
 
 from ...application.ports import Clock
 from ...domain.errors import ConfigurationError, UpstreamAuthFailed

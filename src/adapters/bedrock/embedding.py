@@ -3,14 +3,16 @@
 Source: the Bedrock guide, inference parameters of Titan Embeddings and Cohere Embed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from ...domain.capabilities import Capabilities
+from ...domain.capabilities import Capabilities, CapabilityRule
 from ...domain.embedding import EmbeddingAsk
 from ...domain.errors import UnsupportedFeature
 from ...domain.events import StreamEvent
@@ -20,13 +22,14 @@ from ..transport.embedding_answers import decode_vector, embedding_events
 _COHERE: Final = "cohere.embed-*"
 _TITAN: Final = "amazon.titan-embed-text-*"
 _USUAL_TASK: Final = "search_document"
-_COHERE_BATCH: Final = 96
-# By the models' own names; the first match counts. None else makes embeddings.
-_RECORDS: Final[tuple[tuple[str, int, bool], ...]] = (
-    ("amazon.titan-embed-text-v1*", 1, False),
-    (_TITAN, 1, True),
-    ("cohere.embed-v4*", _COHERE_BATCH, True),
-    (_COHERE, _COHERE_BATCH, False),
+_ONE: Final[Mapping[str, object]] = {"embedding_batch": 1, "embedding_tokens": False}
+_MANY: Final[Mapping[str, object]] = {"embedding_batch": 96, "embedding_tokens": False}
+# By the models' own names; a later rule refines those before it. No others make embeddings.
+EMBEDDING_RULES: Final[tuple[CapabilityRule, ...]] = (
+    CapabilityRule(_TITAN, _ONE),
+    CapabilityRule("amazon.titan-embed-text-v1*", {"embedding_dimensions": False}),
+    CapabilityRule(_COHERE, {**_MANY, "embedding_dimensions": False}),
+    CapabilityRule("cohere.embed-v4*", {"embedding_dimensions": True}),
 )
 
 
@@ -66,31 +69,19 @@ _decode_kinds: Final = msgspec.json.Decoder(_CohereVectors).decode
 _decode_list: Final = msgspec.json.Decoder(list[Raw]).decode
 
 
-def embedding_record(model: str) -> Capabilities | None:
-    """Return what a model that makes embeddings can do; None for any other."""
-    name = model_name(model)
-    for pattern, batch, dimensions in _RECORDS:
-        if fnmatchcase(name, pattern):
-            return _record(batch, dimensions)
-    return None
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The body of a call, and how its answer is read; `msgspec.DecodeError`: it is none."""
+
+    body: bytes
+    read: Callable[[bytes], Sequence[StreamEvent]]
 
 
-def _record(batch: int, takes_dimensions: bool) -> Capabilities:
-    return Capabilities(
-        dialects=frozenset(),
-        restrictions=True,
-        tools=False,
-        embedding_batch=batch,
-        embedding_tokens=False,
-        embedding_dimensions=takes_dimensions,
-    )
-
-
-def encode_embedding(ask: EmbeddingAsk, *, model: str, capabilities: Capabilities) -> bytes:
-    """Return the body that asks `model` for `ask`.
+def embedding_of(model: str, ask: EmbeddingAsk, capabilities: Capabilities) -> Embedding:
+    """Return how `model` is asked for `ask`.
 
     Raises:
-        UnsupportedFeature: it is no model that makes embeddings, or takes no tokens' numbers.
+        UnsupportedFeature: it makes no embeddings, or not of this.
     """
     texts = [text for text in ask.inputs if isinstance(text, str)]
     if len(texts) < len(ask.inputs):
@@ -99,24 +90,23 @@ def encode_embedding(ask: EmbeddingAsk, *, model: str, capabilities: Capabilitie
     dimensions = UNSET if ask.dimensions is None else ask.dimensions
     if fnmatchcase(name, _COHERE):
         task = capabilities.embedding_task or _USUAL_TASK
-        return _encode(_CohereAsk(texts, task, dimensions))
-    if fnmatchcase(name, _TITAN) and len(texts) == 1:
-        return _encode(_TitanAsk(texts[0], dimensions))
-    raise UnsupportedFeature("The model makes no embeddings.", param="model")
+        body = _encode(_CohereAsk(texts, task, dimensions))
+        return Embedding(body, partial(_read_cohere, model))
+    if not fnmatchcase(name, _TITAN):
+        raise UnsupportedFeature("The model makes no embeddings.", param="model")
+    if len(texts) != 1:
+        raise UnsupportedFeature("The model takes one text a call.", param="input")
+    return Embedding(_encode(_TitanAsk(texts[0], dimensions)), partial(_read_titan, model))
 
 
-def embedding_decoder(model: str) -> Callable[[bytes], Sequence[StreamEvent]]:
-    """Return what reads the answer of `model`; it raises `msgspec.DecodeError` at what is none."""
-    cohere = fnmatchcase(model_name(model), _COHERE)
+def _read_titan(model: str, body: bytes) -> Sequence[StreamEvent]:
+    said = _decode_titan(body)
+    vector = decode_vector(said.embedding)
+    return embedding_events(model, [vector], said.input_text_token_count)
 
-    def decode(body: bytes) -> Sequence[StreamEvent]:
-        if not cohere:
-            said = _decode_titan(body)
-            vector = decode_vector(said.embedding)
-            return embedding_events(model, [vector], said.input_text_token_count)
-        told = _decode_cohere(body)
-        listed = bytes(told.embeddings).lstrip().startswith(b"[")
-        raw = _decode_list(told.embeddings) if listed else _decode_kinds(told.embeddings).floats
-        return embedding_events(model, [decode_vector(one) for one in raw], None, told.id)
 
-    return decode
+def _read_cohere(model: str, body: bytes) -> Sequence[StreamEvent]:
+    told = _decode_cohere(body)
+    listed = bytes(told.embeddings).lstrip().startswith(b"[")
+    raw = _decode_list(told.embeddings) if listed else _decode_kinds(told.embeddings).floats
+    return embedding_events(model, [decode_vector(one) for one in raw], None, told.id)

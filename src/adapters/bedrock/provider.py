@@ -25,7 +25,7 @@ from ..transport.client import HttpCall, HttpClient
 from ..transport.embedding_answers import open_embeddings
 from ..transport.settings import TransportSettings
 from .client import AwsClient
-from .embedding import embedding_decoder, embedding_of, embedding_record, encode_embedding
+from .embedding import embedding_of
 from .invoking import ClaudeRelay, behind_door
 from .keys import KeySource
 from .places import Places
@@ -98,8 +98,6 @@ class BedrockProvider(LlmProvider):
     async def open(self, request: GenerationRequest) -> Answer:
         if request.embedding is not None:
             return await self._embed(request, request.embedding.get())
-        if request.embedding is not None and embedding_record(request.model) is not None:
-            return await self._embed(request, request.embedding.get())
         way = self.way_of(request.model)
         match way:
             case Way.CHAT:
@@ -123,12 +121,6 @@ class BedrockProvider(LlmProvider):
         url = self.options.places.model(request.model, "invoke")
         call = HttpCall(url, self.headers, embedding.body)
         return await open_embeddings(self.runtime, call, embedding.read, decode_error)
-
-    async def _embed(self, request: GenerationRequest, ask: EmbeddingAsk) -> Answer:
-        model = request.model
-        body = encode_embedding(ask, model=model, capabilities=request.capabilities)
-        call = HttpCall(self.options.places.model(model, "invoke"), self.headers, body)
-        return await open_embeddings(self.runtime, call, embedding_decoder(model), decode_error)
 
     async def _converse(self, request: GenerationRequest) -> Answer:
         content, model, can = request.content.get(), request.model, request.capabilities
@@ -160,9 +152,6 @@ class BedrockProvider(LlmProvider):
         return way_of(model, self.options.way, self.options.ways)
 
     def _capabilities(self, model: str) -> Capabilities:
-        made = embedding_record(model)
-        if made is not None:
-            return made
         return capabilities_of(model, self.way_of(model), self.options.anthropic_version)
 
     def _client(self, scope: Scope, clock: Clock) -> HttpClient:

@@ -52,6 +52,7 @@ BASE: Final = Capabilities(
     service_tiers=SERVICE_TIERS,
     verbosity=False,
     tool_names=TOOL_NAMES,
+    embedding_batch=0,
 )
 _BLIND: Final[Mapping[str, object]] = {"image_input": ImageInput.NONE, "file_input": False}
 _SCHEMAS: Final[Mapping[str, object]] = {

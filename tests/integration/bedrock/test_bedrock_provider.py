@@ -11,9 +11,13 @@ from modelmux.adapters.bedrock.probe import BedrockProbe
 from modelmux.adapters.bedrock.provider import BedrockProvider
 from modelmux.adapters.bedrock.signing import AwsKeys
 from modelmux.adapters.bedrock.ways import Way
+from modelmux.application.filters.splitting import Splitting
 from modelmux.application.ports import TokenCounter, UpstreamProbe
 from modelmux.domain.conversation import Proof, Reasoning, Text, ToolCall, ToolResult, Vendor
+from modelmux.domain.deferred import Deferred
+from modelmux.domain.dialect import Dialect
 from modelmux.domain.effort import Effort
+from modelmux.domain.embedding import EmbeddingAsk
 from modelmux.domain.errors import (
     UnsupportedFeature,
     UpstreamAuthFailed,
@@ -21,6 +25,7 @@ from modelmux.domain.errors import (
     UpstreamRejected,
 )
 from modelmux.domain.events import (
+    EmbeddingsAdded,
     FinishReason,
     ReasoningFinished,
     RelayedBytes,
@@ -422,3 +427,48 @@ async def test_metadata_that_does_not_fit_is_told(bedrock: BedrockServer) -> Non
     await read_all(provider, request)
     assert bedrock.asked[0].body["requestMetadata"] == {"team": "search"}
     assert [one.param for one in request.journal.told] == ["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("model", "batch", "tokens"),
+    [
+        ("amazon.titan-embed-text-v2:0", 1, 6),
+        ("cohere.embed-english-v3", 96, None),
+        ("cohere.embed-multilingual-v3", 96, None),
+        ("us.cohere.embed-v4:0", 96, None),
+    ],
+)
+async def test_embeddings_keep_their_order(
+    bedrock: BedrockServer, model: str, batch: int, tokens: int | None
+) -> None:
+    provider = bedrock.provider()
+    can = provider.capabilities(model)
+    assert can.embedding_batch == batch
+    request = replace(
+        hello(provider, model),
+        dialect=Dialect.EMBEDDINGS,
+        embedding=Deferred.of(EmbeddingAsk(("a", "bbb"))),
+    )
+    events = await read_all(Splitting(provider), request)
+    vectors = [list(one) for e in events if isinstance(e, EmbeddingsAdded) for one in e.vectors]
+    assert vectors == [[1.0, 0.5], [3.0, 0.5]]
+    usage = None if tokens is None else Usage(tokens)
+    assert events[-1] == ResponseFinished((FinishReason.STOP,), usage)
+    assert {one.path.rpartition("/")[2] for one in bedrock.asked} == {"invoke"}
+
+
+async def test_the_length_of_an_embedding_may_be_asked_for(bedrock: BedrockServer) -> None:
+    provider = bedrock.provider()
+    model = "amazon.titan-embed-text-v2:0"
+    ask = EmbeddingAsk(("a",), dimensions=256)
+    request = replace(hello(provider, model), embedding=Deferred.of(ask))
+    await read_all(provider, request)
+    assert bedrock.asked[0].body == {"inputText": "a", "dimensions": 256}
+
+
+async def test_models_that_make_no_embeddings_are_told(bedrock: BedrockServer) -> None:
+    provider = bedrock.provider()
+    request = replace(hello(provider, NOVA), embedding=Deferred.of(EmbeddingAsk(("a",))))
+    with pytest.raises(UnsupportedFeature, match="makes no embeddings"):
+        await Splitting(provider).open(request)
+    assert bedrock.asked == []
