@@ -21,9 +21,9 @@ _USUAL_TASK: Final = "search_document"
 
 
 class _Embed(Struct, frozen=True):
+    model: str
     texts: list[str]
     input_type: str
-    model: str | UnsetType = UNSET
     output_dimension: int | UnsetType = UNSET
     embedding_types: tuple[str, ...] = ("float",)
     truncate: str = "NONE"
@@ -54,8 +54,8 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(_Embedded).decode
 
 
-def encode_embedding(ask: EmbeddingAsk, *, model: str | None, capabilities: Capabilities) -> bytes:
-    """Return the body that asks `model` for `ask`; None where the address names it.
+def encode_embedding(ask: EmbeddingAsk, *, model: str, capabilities: Capabilities) -> bytes:
+    """Return the body that asks `model` for `ask`.
 
     Raises:
         UnsupportedFeature: an input is no text.
@@ -65,9 +65,9 @@ def encode_embedding(ask: EmbeddingAsk, *, model: str | None, capabilities: Capa
         raise UnsupportedFeature("The model takes text alone.", param="input")
     return _encode(
         _Embed(
+            model,
             texts,
             capabilities.embedding_task or _USUAL_TASK,
-            UNSET if model is None else model,
             UNSET if ask.dimensions is None else ask.dimensions,
         )
     )
