@@ -134,6 +134,8 @@ class _Writer:
         )
         told = [part for part in result.parts if not isinstance(part, ImageUrl | ImageData)]
         texts = _texts(told, "tool results")
+        if result.is_error:
+            texts.insert(0, "The tool failed:")  # there is no other word for it
         self.messages.append(
             wire.ToolMessage(result.call_id, _content([wire.TextBlock(text) for text in texts]))
         )

@@ -139,7 +139,9 @@ class _Writer:
         told = _said("tool", result.parts)
         if told.images:
             self.pictures.extend(told.images)
-        self.results[result.call_id] = wire.Message("tool", told.content, tool_name=name)
+        # There is no other word for a failure.
+        content = f"The tool failed:\n\n{told.content}" if result.is_error else told.content
+        self.results[result.call_id] = wire.Message("tool", content, tool_name=name)
 
     def close(self) -> list[wire.Message]:
         self._end_turn()

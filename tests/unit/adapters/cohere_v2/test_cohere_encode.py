@@ -214,3 +214,10 @@ def test_a_named_tool_that_is_not_there_is_no_choice() -> None:
     body = body_of(content)
     assert "tools" not in body
     assert "tool_choice" not in body
+
+
+def test_a_tool_that_failed_is_said_to_have() -> None:
+    failed = ToolResult("c1", (Text("no such city"),), is_error=True)
+    *_, result = messages_of(user("Hi"), ToolCall("c1", "f", "{}"), failed)
+    texts = [block["text"] for block in result["content"]]
+    assert texts == ["The tool failed:", "no such city"]

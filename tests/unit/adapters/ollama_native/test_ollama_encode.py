@@ -222,3 +222,9 @@ def test_vectors_come_in_their_order() -> None:
 def test_an_answer_without_vectors_is_none() -> None:
     with pytest.raises(ProviderProtocolBroken):
         decode_embed(b'{"model":"e","embeddings":[]}', model="e")
+
+
+def test_a_tool_that_failed_is_said_to_have() -> None:
+    failed = ToolResult("c1", (Text("no such city"),), is_error=True)
+    *_, result = messages_of(user("Hi"), ToolCall("c1", "f", "{}"), failed)
+    assert result["content"] == "The tool failed:\n\nno such city"
