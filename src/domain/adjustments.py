@@ -18,7 +18,8 @@ class Adjustment:
 
     `param` is the member of the caller's request: in chat completions' spelling where it is made,
     in the caller's own once it is noted. `action` is one word for the header (`dropped`,
-    `clamped`, `emulated`, `fetched`, `truncated`, `suppressed`); `detail` a sentence.
+    `clamped`, `weakened`, `emulated`, `fetched`, `truncated`, `suppressed`; of an answer that must
+    fit a schema `repaired`, `unfenced`, `unmet`, `unchecked`); `detail` a sentence.
     """
 
     param: str
