@@ -34,15 +34,9 @@ from ..client_dialect import AnswerHead, StreamEncoder
 from ..errors import Refusal
 from .encode import encode_stop, encode_usage, is_citation
 from .envelope import MessagesEnvelope
-from .open_blocks import (
-    Frames,
-    OpenBlock,
-    OpenCall,
-    OpenCustomCall,
-    OpenOpaque,
-    OpenText,
-    OpenThinking,
-)
+from .frames import Frames
+from .open_blocks import OpenBlock, OpenOpaque, OpenText, OpenThinking
+from .open_calls import OpenCall, OpenCustomCall
 from .style import encode_refusal
 
 _encode = msgspec.json.Encoder().encode
