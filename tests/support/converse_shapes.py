@@ -32,7 +32,7 @@ def _check(value: Any, name: str, path: str) -> None:
         return
     match shape["type"]:
         case "structure":
-            assert isinstance(value, dict), path
+            assert type(value).__name__ == "dict", path
             members = {
                 member: what for member, what in shape["members"].items() if "location" not in what
             }
@@ -43,7 +43,7 @@ def _check(value: Any, name: str, path: str) -> None:
             for member, inner in value.items():
                 _check(inner, members[member]["shape"], f"{path}.{member}")
         case "list":
-            assert isinstance(value, list), path
+            assert type(value).__name__ == "list", path
             _check_size(len(value), shape, path)
             for place, inner in enumerate(value):
                 _check(inner, shape["member"]["shape"], f"{path}[{place}]")

@@ -16,10 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
-from botocore.auth import SigV4Auth  # type: ignore[import-untyped]  # it has no types
-from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # as above
-from botocore.credentials import Credentials  # type: ignore[import-untyped]  # as above
-
+from .botocore_signing import botocore_signature
 from .claude_rules import sign
 from .converse_rules import Refused, check, redacted
 from .event_stream import event
@@ -108,18 +105,17 @@ class FakeBedrock(FakeUpstream):
             told = "The security token included in the request is expired"
             return error_reply(403, "ExpiredToken", told)
         names = shown["names"].split(";")
-        signed = AWSRequest(
+        token = request.headers.get("x-amz-security-token")
+        wanted = botocore_signature(
             request.method,
             f"http://{request.headers['host']}{request.path}",
-            data=request.raw,
-            headers={name: request.headers[name] for name in names if name != "host"},
+            {name: request.headers[name] for name in names if name != "host"},
+            request.raw,
+            keys=(shown["key"], self.keys[shown["key"]], token),
+            service=shown["service"],
+            region=shown["region"],
         )
-        token = request.headers.get("x-amz-security-token")
-        credentials = Credentials(shown["key"], self.keys[shown["key"]], token)
-        signer = SigV4Auth(credentials, shown["service"], shown["region"])
-        signed.context["timestamp"] = request.headers["x-amz-date"]
-        to_sign = signer.string_to_sign(signed, signer.canonical_request(signed))
-        if signer.signature(to_sign, signed) != shown["signature"]:
+        if wanted != shown["signature"]:
             return error_reply(403, "InvalidSignature", "The request signature does not match.")
         self.services.append(shown["service"])
         return None

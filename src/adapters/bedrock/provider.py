@@ -33,7 +33,7 @@ from .signing import Scope
 from .ways import PRESET, Way, capabilities_of, way_of
 
 INVOKE_VERSION: Final = "bedrock-2023-05-31"
-_JSON: Final = ("content-type", "application/json")
+_JSON: Final[tuple[str, str]] = ("content-type", "application/json")
 
 
 def _none() -> Mapping[str, Way]:
@@ -164,7 +164,7 @@ class BedrockProvider(LlmProvider):
 
     def _fixed_headers(self) -> tuple[tuple[str, str], ...]:
         options = self.options
-        headers = [_JSON]
+        headers: list[tuple[str, str]] = [_JSON]
         if options.key is not None:
             headers.append(StaticKey(options.key).fixed)
         own = {name for name, _ in options.extra_headers}

@@ -144,7 +144,7 @@ def _decode(
     found = _CLASS_OF_STATUS.get(status, found) if kind in _BY_STATUS else found
     message = said or f"The upstream answered with status {status}."
     detail: str | None = None
-    if found is UpstreamTimeout:
+    if issubclass(found, UpstreamTimeout):
         timeout = UpstreamTimeout(message, phase="first_byte")
         timeout.status = status
         timeout.upstream_type = named.partition(":")[0] or None

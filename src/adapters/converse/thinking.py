@@ -101,11 +101,9 @@ def _tell_claude(content: Generation, can: Capabilities, said: Thought, *, thoug
             if effort is not None:
                 said.effort = _LOWEST.get(effort, effort).value
             shown = content.reasoning_text
-            if (effort is None or shown is None) and not (always and shown):
+            if shown is None or (effort is None and not (always and shown)):
                 return
-            switch = {"type": "adaptive"}
-            if shown is not None:
-                switch["display"] = "summarized" if shown else "omitted"
+            switch = {"type": "adaptive", "display": "summarized" if shown else "omitted"}
         case Thinking.NONE | Thinking.LEVEL:
             return
         case _:

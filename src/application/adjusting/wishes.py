@@ -104,7 +104,8 @@ def _fit_effort(fit: Fitting, wish: ThinkingWish) -> None:
 
 def _usual(can: Capabilities) -> Effort | None:
     """Return what has a model think that does not of itself."""
-    return nearest_effort(Effort.MEDIUM, can) if can.thinking is Thinking.BUDGET else None
+    unasked = can.thinking in (Thinking.BUDGET, Thinking.ADAPTIVE)
+    return nearest_effort(Effort.MEDIUM, can) if unasked else None
 
 
 def _band(tokens: int, can: Capabilities) -> Effort:

@@ -63,6 +63,7 @@ async def test_a_profile_of_the_files_is_found_and_found_anew(tmp_path: Path) ->
     assert renewed == AwsKeys("AKIDNEWER", "file-not-secret")
     assert await keys.keys() == renewed
     assert await keys.renew(first) == renewed, "whoever comes second gets what the first found"
+    assert renewed is not None
     assert await keys.renew(renewed) is None, "not looked for again at once"
     await keys.aclose()
 

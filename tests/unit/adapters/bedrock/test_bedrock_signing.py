@@ -6,14 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from botocore.auth import SigV4Auth  # type: ignore[import-untyped]  # it has no types
-from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]  # as above
-from botocore.credentials import Credentials  # type: ignore[import-untyped]  # as above
 
 from modelmux.adapters.bedrock.places import Places
 from modelmux.adapters.bedrock.signing import AwsKeys, Scope, sign
 from modelmux.adapters.transport.client import HttpCall
 from modelmux.adapters.transport.url import Url
+from tests.support.botocore_signing import botocore_signature
 
 VECTORS = Path(__file__).parents[5] / "shared/reference/spec/sigv4-bedrock.vectors.json"
 ARN = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.meta.llama4-v1:0"
@@ -35,16 +33,15 @@ def test_a_signature_is_botocores(
     headers = dict(sign(call, keys, Scope("bedrock", "eu-central-1", tells_hash), NOW))
     assert ("x-amz-content-sha256" in headers) == tells_hash
 
-    names = set(headers) - {"authorization", "x-amz-date", "x-amz-security-token"}
-    asked = AWSRequest(method, str(url), data=body, headers={name: headers[name] for name in names})
-    if token is not None:
-        asked.headers["X-Amz-Security-Token"] = token
-    asked.headers["X-Amz-Date"] = headers["x-amz-date"]
-    asked.context["timestamp"] = headers["x-amz-date"]
-    signer = SigV4Auth(Credentials("AKIDEXAMPLE", "made-up-not-secret", token), "bedrock",
-                       "eu-central-1")  # fmt: skip
-    canonical = signer.canonical_request(asked)
-    signature = signer.signature(signer.string_to_sign(asked, canonical), asked)
+    signature = botocore_signature(
+        method,
+        str(url),
+        {name: value for name, value in headers.items() if name != "authorization"},
+        body,
+        keys=("AKIDEXAMPLE", "made-up-not-secret", token),
+        service="bedrock",
+        region="eu-central-1",
+    )
     assert headers["authorization"].endswith(f"Signature={signature}")
 
 

@@ -136,7 +136,7 @@ def test_what_comes_behind_the_figures_is_not_looked_at() -> None:
 
 
 def test_a_whole_answer_is_the_same() -> None:
-    content = [
+    content: list[dict[str, Any]] = [
         {"reasoningContent": {"reasoningText": {"text": "Let me think", "signature": "c2ln"}}},
         {"reasoningContent": {"redactedContent": "aGlkZGVu"}},
         {"text": "Hello é"},
@@ -145,7 +145,7 @@ def test_a_whole_answer_is_the_same() -> None:
         {"toolUse": {"toolUseId": "t3", "name": "shell", "input": {"input": "ls\n-l"}}},
         {"tomorrow": {}},
     ]
-    whole = {
+    whole: dict[str, Any] = {
         "output": {"message": {"role": "assistant", "content": content}},
         "stopReason": "tool_use",
         "usage": USAGE,
