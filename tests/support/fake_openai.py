@@ -22,7 +22,7 @@ from zlib import crc32
 
 from .chat_rules import Json, Refused, check, is_list, is_object, refuse
 from .fake_responses import response_frames, whole_response
-from .fake_upstream import Said, decide, pieces
+from .fake_upstream import Said, decide, formed, pieces
 from .misbehaving_responses import MISBEHAVING_ON_RESPONSES
 from .openai_replay import FOLDER, frames_of
 from .raw_server import (
@@ -280,9 +280,9 @@ def _say(body: Json) -> Said:
         for tool in body.get("tools") or ():
             definition = tool[tool["type"]]
             tools[definition["name"]] = definition.get("parameters", {"type": "object"})
-    wanted = body.get("response_format", {}).get("type", "text")
-    if wanted != "text" and not results:
-        return Said(json.dumps({"said": said}))
+    wanted: Json = body.get("response_format", {})
+    if wanted.get("type", "text") != "text" and not results:
+        return Said(formed(wanted.get("json_schema", {}).get("schema"), said))
     answer = decide(said, tools, results, steps)
     forced = body.get("tool_choice") not in (None, "auto", "none")
     if forced and not answer.calls and not steps:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from .chat_rules import Json, is_list, is_object
-from .fake_upstream import Said, decide, pieces
+from .fake_upstream import Said, decide, formed, pieces
 from .responses_rules import encrypted
 
 _USAGE: Final = {
@@ -162,7 +162,7 @@ def _say(body: Json) -> tuple[str, Said, dict[str, Json]]:
     text: Json = body.get("text") or {}
     wanted: Json = text.get("format") or {"type": "text"}
     if wanted["type"] != "text" and not results:
-        return said, Said(json.dumps({"said": said})), kinds
+        return said, Said(formed(wanted.get("schema"), said)), kinds
     schemas = {name: tool.get("parameters") or {"type": "object"} for name, tool in kinds.items()}
     answer = decide(said, schemas, results, steps)
     forced = body.get("tool_choice") not in (None, "auto", "none")

@@ -151,6 +151,13 @@ def sample(schema: Json, number: int = 0, root: Json | None = None) -> Any:
             return f"value {number}"
 
 
+def formed(schema: Json | None, said: str) -> str:
+    """Return an answer in JSON: what was said, where any object or one with `said` is wanted."""
+    if schema is None or "said" in schema.get("properties", {}):
+        return json.dumps({"said": said})
+    return json.dumps(sample(schema))
+
+
 def objects_in(value: Any) -> list[Json]:
     """Return `value` if it is an object, or the objects among its elements."""
     elements = value if _is_list(value) else [value]

@@ -87,19 +87,6 @@ def test_a_pdf_arrives_or_is_refused_by_name(sdk: openai.OpenAI, family: Family)
 
 
 def test_a_pydantic_model_is_filled(sdk: openai.OpenAI, family: Family) -> None:
-    if family.name in CHAT and family.name != "deepseek":  # any schema gets what was said
-        said = ask(
-            sdk,
-            family.model,
-            "Name a city.",
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": "said", "schema": City.model_json_schema()},
-            },
-        )
-        assert family.asked()["response_format"]["json_schema"]["name"] == "said"
-        assert "said" in json.loads(said.choices[0].message.content or "")
-        return
     parsed = sdk.chat.completions.parse(
         model=family.model, messages=[user("Name a city.")], response_format=City
     )

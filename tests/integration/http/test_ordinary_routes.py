@@ -111,17 +111,9 @@ def test_the_log_learns_who_asked_and_for_what_was_not_here(
     assert missed.error_detail == "There is nothing at /v1/v1/models; see GET / for what is here."
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/v1/embeddings", {"model": "m", "input": "x"}),
-        ("/v1/completions", {"model": "m", "prompt": "x", "stream": True}),
-    ],
-)
-def test_relayed_dialects_pass_the_upstreams_bytes(
-    client: httpx.Client, path: str, body: dict[str, object]
-) -> None:
-    answer = client.post(path, json=body)
+def test_a_relayed_dialect_passes_the_upstreams_bytes(client: httpx.Client) -> None:
+    path = "/v1/completions"
+    answer = client.post(path, json={"model": "m", "prompt": "x", "stream": True})
     assert (answer.status_code, answer.text) == (200, '{"object":"list"}')
     missing = client.post(path, json={"model": "m"})
     assert missing.status_code == 400

@@ -166,7 +166,7 @@ def test_calls_and_their_outputs_come_back_with_all_that_the_sdk_adds() -> None:
 
 
 def test_members_of_items_without_a_name_here_are_noted() -> None:
-    mark = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    mark = {"shade": {"of": "grey"}}
     found = content(
         [
             said({"type": "input_text", "text": "x", **mark}),
@@ -177,8 +177,7 @@ def test_members_of_items_without_a_name_here_are_noted() -> None:
         tools=[{"type": "function", "name": "f", "defer_loading": True}],
     )
     assert sorted(found.ignored) == [
-        "input.agent", "input.async", "input.caller", "input.prompt_cache_breakpoint",
-        "reasoning.context", "tools.defer_loading",
+        "input.agent", "input.async", "input.caller", "input.shade", "reasoning.context",
     ]  # fmt: skip
 
 
