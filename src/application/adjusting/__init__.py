@@ -23,7 +23,7 @@ from .messages import fit_media, fit_prefill
 from .namespaces import fit_namespaces
 from .output import fit_output_format, fit_schemas
 from .parts import fit_parts
-from .results import fit_results
+from .results import fit_failures, fit_results
 from .sampling import fit_limits, fit_sampling
 from .system import fit_system
 from .thinking import fit_effort, fit_summary, fit_unproven_turn
@@ -40,6 +40,7 @@ _STEPS: tuple[Callable[[Fitting], None], ...] = (
     fit_parts,
     fit_media,
     fit_results,
+    fit_failures,
     fit_marks,
     fit_hosted_tools,
     fit_builtin_tools,

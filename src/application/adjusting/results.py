@@ -1,4 +1,4 @@
-"""Media in the results of tools, for targets whose results are text."""
+"""Results of tools: media, for targets whose results are text, and failures."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.dialect import Dialect
-from .fitting import Fitting
+from .fitting import Fitting, each
 
 _MEDIA = (ImageUrl, ImageData, ImageReference, Audio, FileData, FileReference, FileUrl)
 
@@ -53,6 +53,22 @@ def fit_results(fit: Fitting) -> None:
         items.append(Message(Role.USER, tuple(moved)))
     fit.content = replace(fit.content, items=tuple(items))
     fit.tell("messages.content", "emulated", "media in tool results follow in a message")
+
+
+def fit_failures(fit: Fitting) -> None:
+    """OpenAI's languages have no word for a call that failed: it is said in the result."""
+    if fit.outward not in (Dialect.CHAT_COMPLETIONS, Dialect.RESPONSES):
+        return
+
+    def said(item: Item) -> Item:
+        if not isinstance(item, ToolResult) or not item.is_error:
+            return item
+        return replace(item, parts=(Text("The tool failed:"), *item.parts), is_error=False)
+
+    items = each(fit.content.items, said)
+    if items is not fit.content.items:
+        fit.content = replace(fit.content, items=items)
+        fit.tell("messages.is_error", "emulated", "that a tool failed is said in its result")
 
 
 def _has_media(result: ToolResult) -> bool:

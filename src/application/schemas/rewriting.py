@@ -42,7 +42,10 @@ def rewritten(schema: JsonObject, forms: frozenset[SchemaForm], *, param: str) -
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """`lost` says what is weaker in `schema` than it was, in a word each; empty: nothing is."""
+    """`lost` says what `schema` no longer says as it did, in a few words each; mostly it is weaker.
+
+    Empty: the same values are valid, but for what open objects could hold.
+    """
 
     schema: JsonObject
     lost: tuple[str, ...]
@@ -203,6 +206,8 @@ class _Rewriting:
         # By their texts, because to Python True is 1.
         options = list({json.dumps(option, sort_keys=True): option for option in every}.values())
         if not isinstance(rest, dict):
+            if rest is not False:
+                self.lost.add("prefixItems (what may stand behind them)")
             most = result.get("maxItems")
             if not isinstance(most, int) or most > len(prefix):
                 result["maxItems"] = len(prefix)

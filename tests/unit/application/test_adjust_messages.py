@@ -1,5 +1,6 @@
 """What Messages alone has, for targets of other languages: marks, notes, parts, tools, media."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,8 +84,9 @@ def test_marks_are_left_out_and_told_once() -> None:
 
 
 def test_marks_stay_where_they_are_understood_and_nothing_is_copied_without_any() -> None:
-    content, made = fitted(MARKED, CLAUDE)
-    assert (content.items, content.cache, made) == (MARKED.items, MARK, [])
+    few = replace(MARKED, tools=(), items=MARKED.items[1:])
+    content, made = fitted(few, CLAUDE)
+    assert (content.items, content.cache, made) == (few.items, MARK, [])
     plain = content_of(user("Hi"), tools=(FunctionTool("f"),))
     content, _ = fitted(plain)
     assert content is plain
@@ -227,7 +229,7 @@ def test_media_in_results_follow_the_results_of_their_turn() -> None:
         ToolCall("a", "f", "{}"),
         ToolCall("b", "f", "{}"),
         ToolResult("a", (Text("one"), PICTURE)),
-        ToolResult("b", (PAPER,), is_error=True),
+        ToolResult("b", (PAPER,)),
         user("So?"),
         ToolCall("c", "f", "{}"),
         ToolResult("c", (PICTURE,)),
@@ -243,7 +245,7 @@ def test_media_in_results_follow_the_results_of_their_turn() -> None:
     assert content.items == (
         *asked.items[:3],
         ToolResult("a", (Text("one"), moved(1))),
-        ToolResult("b", (moved(2),), is_error=True),
+        ToolResult("b", (moved(2),)),
         saying(said(1), PICTURE, said(2), PAPER),
         *asked.items[5:7],
         ToolResult("c", (moved(3),)),
@@ -251,3 +253,23 @@ def test_media_in_results_follow_the_results_of_their_turn() -> None:
     )
     assert made == ["messages.content=emulated"]
     assert fitted(asked, CLAUDE) == (asked, [])
+
+
+@pytest.mark.parametrize(
+    ("can", "told"),
+    [
+        (CHAT, ["messages.is_error=emulated"]),
+        (Capabilities(dialects=frozenset()), []),
+        (CLAUDE, []),
+    ],
+)
+def test_a_failed_call_is_said_where_there_is_no_word_for_it(
+    can: Capabilities, told: list[str]
+) -> None:
+    failed = ToolResult("c", (Text("no such city"),), is_error=True)
+    asked = content_of(user("Hi"), ToolCall("c", "f", "{}"), failed)
+    content, made = fitted(asked, can)
+    assert made == told
+    result = content.items[2]
+    said = ToolResult("c", (Text("The tool failed:"), Text("no such city")))
+    assert result == (said if told else failed)

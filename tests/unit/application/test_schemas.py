@@ -294,6 +294,13 @@ def test_one_of_several_that_exclude_each_other_is_any_of_them(
             1,
         ),
         (
+            {"prefixItems": [TEXT, TEXT], "items": False},
+            SchemaForm.TUPLES,
+            {"items": TEXT, "maxItems": 2},
+            0,
+        ),
+        ({"prefixItems": [TEXT]}, SchemaForm.TUPLES, {"items": TEXT, "maxItems": 1}, 1),
+        (
             {"type": "integer", "exclusiveMinimum": 2, "exclusiveMaximum": 8.5},
             SchemaForm.EXCLUSIVE,
             {"type": "integer", "minimum": 3, "maximum": 8},
