@@ -91,6 +91,8 @@ _KNOWN: Mapping[str, _Known] = {
 
 def fit_builtin_tools(fit: Fitting) -> None:
     """Say what is known of them as functions, and refuse the others by name."""
+    if BuiltinTool not in fit.kinds:
+        return
     outward = fit.outward
     foreign = [
         place

@@ -5,7 +5,7 @@ Source: Anthropic's reference of tools: property keys of an input schema match a
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2s
 from urllib.parse import unquote
@@ -17,6 +17,7 @@ from ...domain.json_values import JsonObject, JsonValue
 from ...domain.tools import FunctionTool
 from ..schemas import DATA, NAME_MAPS
 from .fitting import Fitting, each
+from .patterns import NamePattern, name_pattern
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9_]")
 _LONGEST = 40
@@ -32,13 +33,15 @@ def field_names(parameters: JsonObject | None, can: Capabilities) -> Mapping[str
     """
     if can.field_names is None or parameters is None:
         return {}
-    found = re.compile(can.field_names)
+    pattern = name_pattern(can.field_names)
     known: set[str] = set()
     _collect(parameters, known, 0)
+    if pattern.takes_all(known):
+        return {}
     names: dict[str, str] = {}
-    taken = {name for name in known if found.fullmatch(name)}
+    taken = {name for name in known if pattern.takes(name)}
     for name in sorted(known - taken):
-        made = names[name] = _fitting(name, taken, found)
+        made = names[name] = _fitting(name, taken, pattern)
         taken.add(made)
     return names
 
@@ -46,6 +49,12 @@ def field_names(parameters: JsonObject | None, can: Capabilities) -> Mapping[str
 def fit_fields(fit: Fitting) -> None:
     """Rename the fields of tools, and of the calls that are remembered of them."""
     if fit.can.field_names is None:
+        return
+    known: set[str] = set()
+    for tool in fit.content.tools:
+        if isinstance(tool, FunctionTool) and tool.parameters is not None:
+            _collect(tool.parameters, known, 0)
+    if name_pattern(fit.can.field_names).takes_all(known):
         return
     renamed: dict[str, Mapping[str, str]] = {}
     tools = list(fit.content.tools)
@@ -84,21 +93,29 @@ def _renamed_value(value: JsonValue, names: Mapping[str, str]) -> JsonValue:
     return value
 
 
-def _collect(schema: JsonValue, known: set[str], depth: int) -> None:
+def _collect(schema: JsonObject, known: set[str], depth: int) -> None:
     if depth > _DEEPEST:
         return
-    if isinstance(schema, list):
-        for inner in schema:
-            _collect(inner, known, depth + 1)
-    elif isinstance(schema, dict):
-        for key, value in schema.items():
-            if key in NAME_MAPS and isinstance(value, dict):
+    for key, value in schema.items():
+        if isinstance(value, dict):
+            if key in NAME_MAPS:
                 if key == "properties":
                     known.update(value)
-                for inner in value.values():
-                    _collect(inner, known, depth + 1)
+                _collect_each(value.values(), known, depth + 1)
             elif key not in DATA:
                 _collect(value, known, depth + 1)
+        elif isinstance(value, list) and key not in DATA:
+            _collect_each(value, known, depth + 1)
+
+
+def _collect_each(values: Iterable[JsonValue], known: set[str], depth: int) -> None:
+    if depth > _DEEPEST:
+        return
+    for value in values:
+        if isinstance(value, dict):
+            _collect(value, known, depth)
+        elif isinstance(value, list):
+            _collect_each(value, known, depth + 1)
 
 
 def _renamed_schema(schema: JsonObject, names: Mapping[str, str]) -> JsonObject:
@@ -152,7 +169,7 @@ def _renamed_dependency(value: JsonValue, names: Mapping[str, str]) -> JsonValue
     return _renamed_inner(value, names)
 
 
-def _fitting(name: str, taken: set[str], pattern: re.Pattern[str]) -> str:
+def _fitting(name: str, taken: set[str], pattern: NamePattern) -> str:
     for salt in range(_MOST_SALTS):
         digest = blake2s(f"{salt}\0{name}".encode(), digest_size=4).hexdigest()
         for made in (
@@ -160,7 +177,7 @@ def _fitting(name: str, taken: set[str], pattern: re.Pattern[str]) -> str:
             f"f{_FOREIGN.sub('_', name)[:_LONGEST]}_{digest}",
             f"f{digest}",
         ):
-            if made not in taken and pattern.fullmatch(made):
+            if made not in taken and pattern.takes(made):
                 return made
     raise UnsupportedFeature(
         f"The model takes no field called {name[:100]!r} in a tool.", param="tools"

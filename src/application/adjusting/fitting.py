@@ -10,6 +10,7 @@ from ...domain.conversation import (
     Message,
     Role,
     Text,
+    ToolResult,
 )
 from ...domain.dialect import Dialect
 from ...domain.request import (
@@ -19,13 +20,15 @@ from ...domain.tools import FunctionTool
 from ..languages import outward
 
 T = TypeVar("T")
+_IN_PARTS = (Message, ToolResult)
 
 
 @dataclass(slots=True)
 class Fitting:
     """`dialect` is the caller's; parameters are told in chat completions' spelling.
 
-    `answer_tool` is the one whose call is to be the answer, if any.
+    `answer_tool` is the one whose call is to be the answer, if any. `kinds` are the types of the
+    items, parts and tools that were asked with: who is about others has nothing to do.
     """
 
     content: Generation
@@ -34,6 +37,16 @@ class Fitting:
     dialect: Dialect = Dialect.CHAT_COMPLETIONS
     answer_tool: FunctionTool | None = None
     made: list[Adjustment] = field(default_factory=list[Adjustment])
+    kinds: frozenset[type] = field(init=False)
+
+    def __post_init__(self) -> None:
+        items = self.content.items
+        kinds: set[type] = set(map(type, items))
+        kinds.update(map(type, self.content.tools))
+        for item in items:
+            if isinstance(item, _IN_PARTS):
+                kinds.update(map(type, item.parts))
+        self.kinds = frozenset(kinds)
 
     @property
     def outward(self) -> Dialect | None:

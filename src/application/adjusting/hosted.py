@@ -21,6 +21,14 @@ from .namespaces import addresses
 def fit_hosted_tools(fit: Fitting) -> None:
     """Leave out what nobody here can run, and mend the choice that named it."""
     runs = fit.outward if fit.can.hosted_tools else None
+    if HostedTool in fit.kinds:
+        _leave_out(fit, runs)
+    if runs is not Dialect.RESPONSES and isinstance(fit.content.tool_choice, HostedChoice):
+        fit.content = replace(fit.content, tool_choice=AUTO)
+        fit.tell("tool_choice", "dropped", "nobody here runs the tool it names")
+
+
+def _leave_out(fit: Fitting, runs: Dialect | None) -> None:
     kept: list[ToolDefinition] = []
     gone: set[str] = set()
     for place, tool in enumerate(fit.content.tools):
@@ -34,9 +42,6 @@ def fit_hosted_tools(fit: Fitting) -> None:
     if len(kept) < len(fit.content.tools):
         fit.content = replace(fit.content, tools=tuple(kept))
         _mend_choice(fit, gone)
-    if runs is not Dialect.RESPONSES and isinstance(fit.content.tool_choice, HostedChoice):
-        fit.content = replace(fit.content, tool_choice=AUTO)
-        fit.tell("tool_choice", "dropped", "nobody here runs the tool it names")
 
 
 def _mend_choice(fit: Fitting, gone: Container[str]) -> None:

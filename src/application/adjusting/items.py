@@ -15,6 +15,8 @@ from ...domain.dialect import Dialect
 from ...domain.refusals import refused_item
 from .fitting import Fitting
 
+_OF_ONE_LANGUAGE = frozenset({Compaction, OpaqueItem})
+
 
 def fit_instructions(fit: Fitting) -> None:
     said = fit.content.instructions
@@ -25,8 +27,8 @@ def fit_instructions(fit: Fitting) -> None:
 
 def fit_items(fit: Fitting) -> None:
     """Say summaries in words; refuse what only servers of another language understand."""
-    if not any(
-        isinstance(item, Compaction | OpaqueItem) or _phase(item) for item in fit.content.items
+    if fit.kinds.isdisjoint(_OF_ONE_LANGUAGE) and not any(
+        isinstance(item, Message) and item.phase is not None for item in fit.content.items
     ):
         return
     elsewhere = fit.outward is not Dialect.RESPONSES
@@ -59,7 +61,3 @@ def fit_thoughts(fit: Fitting) -> None:
 
 def _is_sealed(item: Item) -> bool:
     return isinstance(item, Reasoning) and item.proof is not None
-
-
-def _phase(item: Item) -> str | None:
-    return item.phase if isinstance(item, Message) else None

@@ -15,6 +15,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.dialect import Dialect
+from ...domain.request import Generation
 from ...domain.tools import CallableTool, CustomTool, FunctionTool, ToolDefinition, ToolNamespace
 from .fitting import Fitting, each
 
@@ -23,6 +24,11 @@ _MOST = 4
 _ALL = 10**9
 # OpenAI's languages mark parts of messages and of results, and nothing else.
 _PARTS_ALONE = frozenset({Dialect.CHAT_COMPLETIONS, Dialect.RESPONSES})
+
+# Tuples: a union would be made anew for each item.
+_MARKED = (ToolCall, ToolResult)
+_IN_PARTS = (Message, ToolResult)
+_UNMARKED = (Refusal, Audio, OpaquePart)
 
 
 def fit_marks(fit: Fitting) -> None:
@@ -62,15 +68,31 @@ def _marked_in_parts(item: Item) -> Item:
 def _fit_number(fit: Fitting) -> None:
     """Keep the last marks: each stands for all that is before it."""
     content = fit.content
-    counting = _Unmarking(0)
-    each(content.tools, counting.tool)
-    each(content.items, counting.item)
     most = _MOST if content.cache is None else _MOST - 1  # that one is set by the vendor
-    if counting.seen > most:
+    seen = _count(content)
+    if seen > most:
         cache = content.cache
-        _unmark(fit, counting.seen - most)
+        _unmark(fit, seen - most)
         fit.content = replace(fit.content, cache=cache)
         fit.tell("cache_control", "clamped", f"only the last {_MOST} marks are kept")
+
+
+def _count(content: Generation) -> int:
+    """Return how many marks there are, the automatic one aside: what `_Unmarking` would see."""
+    seen = 0
+    for tool in content.tools:
+        if isinstance(tool, FunctionTool):
+            seen += tool.cache is not None
+        elif isinstance(tool, ToolNamespace):
+            for inner in tool.tools:
+                seen += isinstance(inner, FunctionTool) and inner.cache is not None
+    for item in content.items:
+        if isinstance(item, _MARKED):
+            seen += item.cache is not None
+        if isinstance(item, _IN_PARTS):
+            for part in item.parts:
+                seen += not isinstance(part, _UNMARKED) and part.cache is not None
+    return seen
 
 
 def _unmark(fit: Fitting, first: int) -> bool:

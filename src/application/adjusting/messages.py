@@ -21,9 +21,13 @@ from ...domain.errors import UnsupportedFeature
 from ...domain.refusals import refused_part
 from .fitting import Fitting
 
+_MEDIA = frozenset({ImageUrl, ImageData, ImageReference, Audio, FileData, FileReference, FileUrl})
+
 
 def fit_media(fit: Fitting) -> None:
     """Refuse what the target cannot see or hear, and ids and addresses that it cannot look up."""
+    if fit.kinds.isdisjoint(_MEDIA):
+        return
     can, outward = fit.can, fit.outward
     for item in fit.content.items:
         if not isinstance(item, Message | ToolResult):

@@ -26,6 +26,7 @@ from ...domain.tools import (
 )
 from ..languages import outward
 from .fitting import Fitting
+from .patterns import name_pattern
 
 Address: TypeAlias = tuple[str | None, str]
 """Where a tool is: its namespace, if any, and its name in there."""
@@ -35,6 +36,7 @@ _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]")
 _MOST_SALTS = 1000
 _MOST_DESCRIBED = 2000
+_CALLABLE = (FunctionTool, CustomTool)  # a union would be made anew for each tool
 
 
 def addresses(tools: Iterable[ToolDefinition], names: Iterable[str]) -> tuple[Address, ...]:
@@ -68,14 +70,19 @@ def flat_names(
     Raises:
         UnsupportedFeature: no name that we can think of matches `pattern`.
     """
-    takes = _taker(pattern)
+    called = _called(tools, items)
+    if not (flat and any(space is not None for space, _ in called)):
+        outside = {name for space, name in called if space is None}
+        if all(outside) if pattern is None else name_pattern(pattern).takes_all(outside):
+            return {}
+    takes: Callable[[str], bool] = bool if pattern is None else name_pattern(pattern).takes
     taken = {
         tool.name
         for tool in tools
         if isinstance(tool, FunctionTool | CustomTool | BuiltinTool) and takes(tool.name)
     }
     names: dict[Address, str] = {}
-    for space, name in _called(tools, items):
+    for space, name in called:
         if (space, name) in names or (takes(name) if space is None else not flat):
             continue
         made = names[space, name] = _flat(space, name, taken, takes)
@@ -127,25 +134,15 @@ def fit_namespaces(fit: Fitting) -> None:
         fit.instruct("\n".join(described))
 
 
-def _called(
-    tools: Iterable[ToolDefinition], items: Iterable[Item]
-) -> Iterable[tuple[str | None, str]]:
+def _called(tools: Iterable[ToolDefinition], items: Iterable[Item]) -> list[Address]:
+    called: list[Address] = []
     for tool in tools:
         if isinstance(tool, ToolNamespace):
-            for inner in tool.tools:
-                yield tool.name, inner.name
-        elif isinstance(tool, FunctionTool | CustomTool):
-            yield None, tool.name
-    for item in items:
-        if isinstance(item, ToolCall):
-            yield item.namespace, item.name
-
-
-def _taker(pattern: str | None) -> Callable[[str], bool]:
-    if pattern is None:
-        return bool
-    found = re.compile(pattern)
-    return lambda name: found.fullmatch(name) is not None
+            called += [(tool.name, inner.name) for inner in tool.tools]
+        elif isinstance(tool, _CALLABLE):
+            called.append((None, tool.name))
+    called += [(item.namespace, item.name) for item in items if isinstance(item, ToolCall)]
+    return called
 
 
 def _flat(space: str | None, name: str, taken: set[str], takes: Callable[[str], bool]) -> str:

@@ -130,5 +130,7 @@ def _simpler(tool: ToolDefinition, can: Capabilities, losses: _Losses) -> ToolDe
         refused |= can.refused_schema_keywords
     if tool.strict or can.all_tools_otherwise:
         forms = can.said_otherwise
+    if not (refused or forms):
+        return tool
     schema = _fitted(tool.parameters, forms, refused, losses, "tools")
     return tool if schema == tool.parameters else replace(tool, parameters=schema)

@@ -16,9 +16,13 @@ from ...domain.json_values import JsonObject, JsonValue
 from ...domain.refusals import refused_part
 from .fitting import Fitting
 
+_MAYBE_ODD = frozenset({OpaquePart, FileData, FileReference, FileUrl})
+
 
 def fit_parts(fit: Fitting) -> None:
     """Say in words what the target has no form for, and refuse what cannot be said so."""
+    if fit.kinds.isdisjoint(_MAYBE_ODD):
+        return
     items = list(fit.content.items)
     told: dict[str, tuple[str, str]] = {}
     odd = False
