@@ -61,7 +61,8 @@ _ANNOTATIONS = frozenset({"url_citation", "file_citation", "container_file_citat
 
 
 def encode_items(items: Iterable[Item], model: str, spelling: Spelling) -> list[Wire]:
-    """Return the input items; thoughts only with the proof that `model` gave of them.
+    """Return the input items; thoughts only with the proof that `model` gave of them, or
+    that a client carried who could not say whose it is.
 
     Raises:
         UnsupportedFeature: a part that its item cannot hold, or a summary, which is ours alone.
@@ -119,7 +120,7 @@ def _encode_reasoning(
     thoughts: Reasoning, place: int, model: str, spelling: Spelling
 ) -> Wire | None:
     match thoughts.proof:
-        case Proof(vendor=Vendor.OPENAI, model=made_by) as proof if made_by == model:
+        case Proof(vendor=Vendor.OPENAI, model=made_by) as proof if made_by in (model, ""):
             return {
                 "type": "reasoning",
                 "id": proof.item_id or f"rs_{_digest(proof.value)}",

@@ -110,7 +110,7 @@ def _is_custom(tool: CallableTool, name: str) -> bool:
 
 def _encode_callable(tool: CallableTool, spelling: Spelling, *, lenient: bool) -> Wire:
     match tool:
-        case FunctionTool(name, description, parameters, strict):
+        case FunctionTool(name, description, parameters, strict, extras=extras):
             function: Wire = {"type": "function", "name": name}
             if description is not None:
                 function["description"] = description
@@ -119,7 +119,7 @@ def _encode_callable(tool: CallableTool, spelling: Spelling, *, lenient: bool) -
                 strict = False
             if strict is not None:
                 function["strict"] = strict
-            return function
+            return function if not extras else {**extras, **function}
         case CustomTool():
             return _encode_custom(tool) if spelling.custom_tools else _encode_as_function(tool)
         case _:

@@ -10,6 +10,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 
 from ...domain.errors import InvalidRequest
+from ...domain.json_values import JsonObject
 from ...domain.tools import (
     AUTO,
     AllowedTools,
@@ -194,7 +195,16 @@ def _decode_function(raw: Raw, param: str, ignored: dict[str, None]) -> Function
         shape = decode_noting(_FUNCTION, raw, param, ignored)
     except InvalidRequest as error:
         raise _hinted(error, raw, param, "function") from None
-    return FunctionTool(shape.name, shape.description, shape.parameters, shape.strict)
+    extras: JsonObject = {}
+    if shape.allowed_callers is not None:
+        extras["allowed_callers"] = list(shape.allowed_callers)
+    if shape.defer_loading is not None:
+        extras["defer_loading"] = shape.defer_loading
+    if shape.output_schema is not None:
+        extras["output_schema"] = shape.output_schema
+    return FunctionTool(
+        shape.name, shape.description, shape.parameters, shape.strict, extras=extras or None
+    )
 
 
 def _decode_custom(raw: Raw, param: str, ignored: dict[str, None]) -> CustomTool:

@@ -236,11 +236,16 @@ MAX_TOOLS = 2048
 
 
 class FunctionShape(Sent, frozen=True, kw_only=True):
+    """The last three are for OpenAI's own servers."""
+
     type: str
     name: _Name
     description: str | None = None
     parameters: _Object | None = None
     strict: bool | None = None
+    allowed_callers: list[str] | None = None
+    defer_loading: bool | None = None
+    output_schema: _Object | None = None
 
 
 class TextFormat(Sent, frozen=True, tag_field="type", tag="text"):
