@@ -280,6 +280,9 @@ def _say(body: Json) -> Said:
         for tool in body.get("tools") or ():
             definition = tool[tool["type"]]
             tools[definition["name"]] = definition.get("parameters", {"type": "object"})
+    chosen = _chosen(body.get("tool_choice"))
+    if chosen is not None:
+        tools = {name: schema for name, schema in tools.items() if name in chosen}
     wanted: Json = body.get("response_format", {})
     if wanted.get("type", "text") != "text" and not results:
         return Said(formed(wanted.get("json_schema", {}).get("schema"), said))
@@ -288,6 +291,15 @@ def _say(body: Json) -> Said:
     if forced and not answer.calls and not steps:
         return decide(f"{said} call", tools, results, steps)
     return answer
+
+
+def _chosen(choice: Any) -> set[str] | None:  # Any: a word, or an object of several kinds
+    """Return the names of the tools that may be called; None if any may."""
+    if not is_object(choice):
+        return None
+    if choice["type"] == "allowed_tools":
+        return {tool[tool["type"]]["name"] for tool in choice["allowed_tools"]["tools"]}
+    return {choice[choice["type"]]["name"]}
 
 
 def _text(content: Any) -> str:  # Any: text, parts or null
