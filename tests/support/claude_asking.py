@@ -62,8 +62,8 @@ class ClaudeServer:
     def provider(self, **changes: object) -> AnthropicProvider:
         """Return a provider called `up`; `changes` are of its options."""
         options: dict[str, object] = {"key": Secret(KEY), "transport": QUICK} | changes
-        # Fields by name, checked when they are used.
         return AnthropicProvider(
+            # Fields by name, checked when they are used.
             AnthropicOptions("up", Url.parse(self.base_url), **options)  # type: ignore[arg-type]
         )
 
