@@ -175,7 +175,15 @@ def decode_system(content: str | Sequence[Raw], param: str, reading: Reading) ->
 
 
 def _read_text(raw: Raw, param: str, reading: Reading) -> Part:
-    block = decode_noting(_TEXT, raw, param, reading.ignored)
+    return text_part(decode_noting(_TEXT, raw, param, reading.ignored), param, reading)
+
+
+def text_part(block: TextBlock, param: str, reading: Reading) -> Text:
+    """Return what `block` says.
+
+    Raises:
+        InvalidRequest: that is nothing.
+    """
     cited = tuple(block.citations or ())
     return Text(_filled(block.text, param), cited, reading.mark(block.cache_control))
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
-from msgspec import Raw
+from msgspec import Raw, ValidationError
 from msgspec.json import Decoder
 
 from ...domain.dialect import Dialect
@@ -29,6 +29,7 @@ from .blocks import Reading
 from .wire import MAX_TOOLS, ChoiceShape, Kind, ToolShape
 
 _TOOLS: "Decoder[list[Raw] | None]" = Decoder(list[Raw] | None)
+_FUNCTIONS = Decoder(list[ToolShape])
 _KIND = Decoder(Kind)
 _TOOL = Decoder(ToolShape)
 _CHOICE = Decoder(ChoiceShape | None)
@@ -50,7 +51,7 @@ def decode_tools(raw: Raw, reading: Reading) -> tuple[Tool, ...]:
     Raises:
         InvalidRequest: one of them is not well said, or two have one name.
     """
-    texts = decode_member(_TOOLS, raw, "tools") or ()
+    texts = _decode_list(raw)
     if len(texts) > MAX_TOOLS:
         raise InvalidRequest(
             f"there may be {MAX_TOOLS} tools; these are {len(texts)}",
@@ -117,10 +118,19 @@ def _check_any(tools: Sequence[Tool]) -> None:
         raise InvalidRequest("may only be specified while providing `tools`", param="tool_choice")
 
 
-def _decode_tool(raw: Raw, param: str, reading: Reading) -> Tool:
+def _decode_list(raw: Raw) -> Sequence[Raw | ToolShape]:
+    try:
+        return _FUNCTIONS.decode(raw)
+    except (ValidationError, RecursionError):  # others are among them, or wrong ones
+        return decode_member(_TOOLS, raw, "tools") or ()
+
+
+def _decode_tool(raw: Raw | ToolShape, param: str, reading: Reading) -> Tool:
+    if isinstance(raw, ToolShape):
+        return _function(raw, reading)
     kind = decode_member(_KIND, raw, param).type
     if kind is None or kind == "custom":
-        return _decode_function(raw, param, reading)
+        return _function(decode_noting(_TOOL, raw, param, reading.ignored), reading)
     value = reading.opaque(raw, param)
     name = value.get("name")
     if _BUILTIN.fullmatch(kind):
@@ -130,8 +140,7 @@ def _decode_tool(raw: Raw, param: str, reading: Reading) -> Tool:
     return HostedTool(kind, value, Dialect.MESSAGES)
 
 
-def _decode_function(raw: Raw, param: str, reading: Reading) -> FunctionTool:
-    shape = decode_noting(_TOOL, raw, param, reading.ignored)
+def _function(shape: ToolShape, reading: Reading) -> FunctionTool:
     extras: JsonObject = {}
     if shape.allowed_callers is not None:
         extras["allowed_callers"] = list(shape.allowed_callers)

@@ -4,10 +4,11 @@ Neighbours of one role are one turn. The calls of an assistant's turn are all an
 user's turn right after it, before anything else is said there.
 """
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
-from msgspec import Raw
+from msgspec import Raw, ValidationError
 from msgspec.json import Decoder
 
 from ...application.ports import SEAL_MARK
@@ -27,25 +28,39 @@ from ...domain.conversation import (
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest
 from ..members import decode_keeping, decode_member, decode_noting
-from .blocks import Reading, decode_part, decode_parts, decode_system, kind_of
+from .blocks import Reading, decode_part, decode_parts, decode_system, kind_of, text_part
 from .sealing import open_thinking
 from .wire import (
+    KnownBlock,
+    KnownMessage,
     MessageShape,
     RedactedThinkingBlock,
+    TextBlock,
     ThinkingBlock,
     ToolResultBlock,
     ToolUseBlock,
 )
 
 _MESSAGES = Decoder(list[Raw])
+_KNOWN_MESSAGE = Decoder(KnownMessage)
 _MESSAGE = Decoder(MessageShape)
+_TEXT = Decoder(TextBlock)
 _TOOL_USE = Decoder(ToolUseBlock)
 _TOOL_RESULT = Decoder(ToolResultBlock)
 _THINKING = Decoder(ThinkingBlock)
 _REDACTED = Decoder(RedactedThinkingBlock)
-_OF_ASSISTANT = frozenset({"tool_use", "thinking", "redacted_thinking"})
-_OF_A_TURN = frozenset({"text", "image", "document"})
+_MEDIA = frozenset({"image", "document"})
 _MAX_TOLD = 5
+
+
+class OtherBlock(NamedTuple):
+    """Media, which are read as parts, and what is not known here."""
+
+    kind: str
+    raw: Raw
+
+
+Block: TypeAlias = KnownBlock | OtherBlock
 
 
 def decode_turns(raw: Raw, reading: Reading) -> list[Item]:
@@ -61,9 +76,43 @@ def decode_turns(raw: Raw, reading: Reading) -> list[Item]:
     history = _History(reading, len(messages) - 1)
     for number, text in enumerate(messages):
         param = f"messages[{number}]"
-        history.add(decode_keeping(_MESSAGE, text, param, reading.ignored), number, param)
+        history.add(_decode_message(text, param, reading), number, param)
     history.check_answered(len(messages))
     return history.items
+
+
+def _decode_message(raw: Raw, param: str, reading: Reading) -> KnownMessage | MessageShape:
+    try:
+        return _KNOWN_MESSAGE.decode(raw)
+    except (ValidationError, RecursionError):  # whoever reads it block by block finds what it is
+        return decode_keeping(_MESSAGE, raw, param, reading.ignored)
+
+
+_Decoders: TypeAlias = Mapping[str, Callable[[Raw, str, dict[str, None]], KnownBlock]]
+_OF_USER: _Decoders = {
+    "text": partial(decode_noting, _TEXT),
+    "tool_result": partial(decode_keeping, _TOOL_RESULT),
+}
+_OF_ASSISTANT: _Decoders = {
+    "text": partial(decode_noting, _TEXT),
+    "tool_use": partial(decode_keeping, _TOOL_USE),
+    "thinking": partial(decode_noting, _THINKING),
+    "redacted_thinking": partial(decode_noting, _REDACTED),
+}
+
+
+def _decode_block(
+    raw: Raw | KnownBlock, decoders: _Decoders, param: str, reading: Reading
+) -> Block:
+    if not isinstance(raw, Raw):
+        return raw
+    kind = kind_of(raw, param)
+    decode = decoders.get(kind)
+    return OtherBlock(kind, raw) if decode is None else decode(raw, param, reading.ignored)
+
+
+def _kind(block: Block) -> str:
+    return block.kind if isinstance(block, OtherBlock) else str(block.__struct_config__.tag)
 
 
 class _History:
@@ -84,7 +133,7 @@ class _History:
         self._calls_at = ""
         self._said = False
 
-    def add(self, message: MessageShape, number: int, param: str) -> None:
+    def add(self, message: KnownMessage | MessageShape, number: int, param: str) -> None:
         """Add message `number`, which stands at `param`."""
         role, content = message.role, message.content
         place = f"{param}.content"
@@ -98,16 +147,13 @@ class _History:
             if role != "user":
                 self.check_answered(number)
             self._role, self._said = role, False
-        match role:
-            case "user":
-                self._hear(content, place)
-            case "assistant":
-                self._say(content, place)
-            case "system":
-                parts = decode_system(content, place, self._reading)
-                self.items.append(Message(Role.SYSTEM, parts))
-            case _:
-                assert_never(role)
+        if message.role == "system":
+            parts = decode_system(message.content, place, self._reading)
+            self.items.append(Message(Role.SYSTEM, parts))
+        elif message.role == "assistant":
+            self._say(content, place)
+        else:
+            self._hear(content, place)
 
     def check_answered(self, number: int) -> None:
         """Raise if a call is still open where message `number` would stand."""
@@ -121,7 +167,7 @@ class _History:
             )
         self._answered = {}
 
-    def _hear(self, content: str | Sequence[Raw], place: str) -> None:
+    def _hear(self, content: str | Sequence[Raw | KnownBlock], place: str) -> None:
         if isinstance(content, str):
             self._said = True
             self._speak(Role.USER, [Text(content)])
@@ -129,21 +175,24 @@ class _History:
         parts: list[Part] = []
         for at, raw in enumerate(content):
             param = f"{place}[{at}]"
-            kind = kind_of(raw, param)
-            if kind == "tool_result":
-                self._answer(raw, param)
-            elif kind in _OF_ASSISTANT:
-                raise InvalidRequest(
-                    f"`{kind}` blocks can only be in `assistant` messages", param=param
-                )
+            block = _decode_block(raw, _OF_USER, param, self._reading)
+            if isinstance(block, ToolResultBlock):
+                self._answer(block, param)
+                continue
+            if isinstance(block, TextBlock):
+                part: Part = text_part(block, param, self._reading)
+            elif isinstance(block, OtherBlock) and block.kind not in _OF_ASSISTANT:
+                part = decode_part(block.raw, block.kind, param, self._reading)
             else:
-                self._said = True
-                parts.append(decode_part(raw, kind, param, self._reading))
+                raise InvalidRequest(
+                    f"`{_kind(block)}` blocks can only be in `assistant` messages", param=param
+                )
+            self._said = True
+            parts.append(part)
         self._speak(Role.USER, parts)
 
-    def _answer(self, raw: Raw, param: str) -> None:
+    def _answer(self, block: ToolResultBlock, param: str) -> None:
         reading = self._reading
-        block = decode_keeping(_TOOL_RESULT, raw, param, reading.ignored)
         id_ = block.tool_use_id
         if id_ in self._answered:
             raise InvalidRequest(
@@ -171,42 +220,43 @@ class _History:
         cache = reading.mark(block.cache_control)
         self.items.append(ToolResult(id_, parts, bool(block.is_error), cache=cache))
 
-    def _say(self, content: str | Sequence[Raw], place: str) -> None:
+    def _say(self, content: str | Sequence[Raw | KnownBlock], place: str) -> None:
         if isinstance(content, str):
             self._speak(Role.ASSISTANT, [Text(content)] if content else [])
             return
         parts: list[Part] = []
         for at, raw in enumerate(content):
             param = f"{place}[{at}]"
-            kind = kind_of(raw, param)
-            if kind in _OF_A_TURN:
-                parts.append(decode_part(raw, kind, param, self._reading))
+            block = _decode_block(raw, _OF_ASSISTANT, param, self._reading)
+            if isinstance(block, TextBlock):
+                parts.append(text_part(block, param, self._reading))
+                continue
+            if isinstance(block, OtherBlock) and block.kind in _MEDIA:
+                parts.append(decode_part(block.raw, block.kind, param, self._reading))
                 continue
             self._speak(Role.ASSISTANT, parts)
             parts = []
-            match kind:
-                case "tool_use":
-                    self._call(raw, param)
-                case "thinking":
-                    self._think(raw, param)
-                case "redacted_thinking":
-                    self._think_redacted(raw, param)
-                case "tool_result":
-                    raise InvalidRequest(
-                        "`tool_result` blocks can only be in `user` messages", param=param
-                    )
-                case _:
-                    value = self._reading.opaque(raw, param)
-                    self.items.append(OpaqueItem(kind, value, Dialect.MESSAGES))
+            if isinstance(block, ToolUseBlock):
+                self._call(block, param)
+            elif isinstance(block, ThinkingBlock):
+                self._think(block, param)
+            elif isinstance(block, RedactedThinkingBlock):
+                self._think_redacted(block, param)
+            elif isinstance(block, OtherBlock) and block.kind not in _OF_USER:
+                value = self._reading.opaque(block.raw, param)
+                self.items.append(OpaqueItem(block.kind, value, Dialect.MESSAGES))
+            else:
+                raise InvalidRequest(
+                    f"`{_kind(block)}` blocks can only be in `user` messages", param=param
+                )
         self._speak(Role.ASSISTANT, parts)
 
     def _speak(self, role: Role, parts: Sequence[Part]) -> None:
         if parts:
             self.items.append(Message(role, tuple(parts)))
 
-    def _call(self, raw: Raw, param: str) -> None:
+    def _call(self, block: ToolUseBlock, param: str) -> None:
         reading = self._reading
-        block = decode_keeping(_TOOL_USE, raw, param, reading.ignored)
         if memoryview(block.input)[0] != 0x7B:  # {
             raise InvalidRequest("Input should be an object", param=f"{param}.input")
         if block.id in self._called:
@@ -222,8 +272,7 @@ class _History:
         cache = reading.mark(block.cache_control)
         self.items.append(ToolCall(block.id, block.name, bytes(block.input).decode(), cache=cache))
 
-    def _think(self, raw: Raw, param: str) -> None:
-        block = decode_noting(_THINKING, raw, param, self._reading.ignored)
+    def _think(self, block: ThinkingBlock, param: str) -> None:
         signature = block.signature
         if signature and signature.startswith(SEAL_MARK):
             self.items.append(self._opened(signature, f"{param}.signature"))
@@ -233,8 +282,8 @@ class _History:
         elif block.thinking:  # of a model that signs nothing
             self.items.append(Reasoning(block.thinking))
 
-    def _think_redacted(self, raw: Raw, param: str) -> None:
-        data = decode_noting(_REDACTED, raw, param, self._reading.ignored).data
+    def _think_redacted(self, block: RedactedThinkingBlock, param: str) -> None:
+        data = block.data
         if data.startswith(SEAL_MARK):
             self.items.append(self._opened(data, f"{param}.data"))
         else:

@@ -145,6 +145,18 @@ class MessageShape(Sent, frozen=True):
     content: str | list[Raw]
 
 
+KnownBlock: TypeAlias = (
+    TextBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock | RedactedThinkingBlock
+)
+
+
+class KnownMessage(Sent, frozen=True):
+    """What most messages are: it is read in one go, and any other block by block."""
+
+    role: Literal["user", "assistant"]
+    content: str | list[KnownBlock]
+
+
 SystemShape: TypeAlias = str | list[Raw] | None
 
 
