@@ -207,11 +207,11 @@ def embedding_request(model: str) -> bytes:
     return _compact({"model": model, "input": inputs, "encoding_format": "base64"})
 
 
-def predictions() -> bytes:
-    """Return 100 vectors as Vertex gives them."""
+def predictions(count: int) -> bytes:
+    """Return `count` vectors as Vertex gives them."""
     values = [round((number * 7919 % 2000 - 1000) / 30_000, 9) for number in range(DIMENSIONS)]
     vector = {"values": values, "statistics": {"token_count": 20, "truncated": False}}
-    return _compact({"predictions": [{"embeddings": vector}] * 100})
+    return _compact({"predictions": [{"embeddings": vector}] * count})
 
 
 def gemini_answer() -> bytes:
