@@ -93,10 +93,11 @@ class Capabilities:
 
     `file_urls` says whether documents may be given by address, `document_notes` whether they may
     have context and ask for citations, `result_media` whether tool results may hold more than
-    text, `cache_marks` whether marks of what to keep of a prompt are understood. `tool_names` and
-    `field_names` are regular expressions that the whole name of a tool, or of a property of its
-    parameters, must match. `said_otherwise` are the forms of schemas that have to be, in output
-    schemas and strict tools; with `all_tools_otherwise` in any tool.
+    text, `failed_results` whether they can be marked as those of calls that failed, `cache_marks`
+    whether marks of what to keep of a prompt are understood. `tool_names` and `field_names` are
+    regular expressions that the whole name of a tool, or of a property of its parameters, must
+    match. `said_otherwise` are the forms of schemas that have to be, in output schemas and strict
+    tools; with `all_tools_otherwise` in any tool.
 
     `embedding_batch` is the most inputs of one call (0: it makes no embeddings),
     `embedding_tokens` whether they may be numbers, `embedding_dimensions` whether fewer dimensions
@@ -151,6 +152,7 @@ class Capabilities:
     file_urls: bool = False
     document_notes: bool = False
     result_media: bool = False
+    failed_results: bool = False
     cache_marks: bool = False
     tool_names: str | None = None
     field_names: str | None = None

@@ -12,6 +12,7 @@ from .conversation import (
     ImageReference,
     OpaqueItem,
     OpaquePart,
+    ToolResult,
 )
 from .errors import UnsupportedFeature
 from .tools import (
@@ -46,6 +47,12 @@ def refused_part(
         case OpaquePart():
             what = f"cannot be given content of type {part.type[:100]!r}"
     return UnsupportedFeature(f"The model {what}.", param="messages")
+
+
+def refuse_failure(result: ToolResult) -> None:
+    """Raise if `result` is marked as that of a call that failed: for languages without a mark."""
+    if result.is_error:
+        raise UnsupportedFeature("The model knows no failed tool calls.", param="messages")
 
 
 def refused_tool(tool: ToolNamespace | HostedTool | BuiltinTool, place: int) -> UnsupportedFeature:

@@ -59,6 +59,7 @@ DIRECT_BASE = Capabilities(
     file_urls=True,
     document_notes=True,
     result_media=True,
+    failed_results=True,
     cache_marks=True,
     tool_names=r"[a-zA-Z0-9_-]{1,128}",
     field_names=r"[a-zA-Z0-9_.-]{1,64}",

@@ -1,8 +1,7 @@
 """Writes the items of a conversation as Cohere's messages.
 
 Thoughts, words and calls of one assistant turn are one message; the thoughts before its calls are
-its plan. A tool message holds text alone, so images of results follow the last result of the turn
-as a user message.
+its plan. A tool message holds text alone: what else a tool gave was moved behind it before.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +33,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refused_item, refused_part
+from ...domain.refusals import refuse_failure, refused_item, refused_part
 from . import wire
 
 _PARAM = "messages"
@@ -93,11 +92,9 @@ class _Turn:
 class _Writer:
     messages: list[wire.ChatMessage] = field(default_factory=list[wire.ChatMessage])
     turn: _Turn | None = None
-    pictures: list[wire.ImageBlock] = field(default_factory=list[wire.ImageBlock])
 
     def add_message(self, message: Message) -> None:
         self._end_turn()
-        self._end_results()
         if message.role is Role.USER:
             blocks = [_user_block(part) for part in message.parts if not _is_blank(part)]
             self.messages.append(wire.UserMessage(_content(blocks)))
@@ -129,20 +126,14 @@ class _Writer:
 
     def add_result(self, result: ToolResult) -> None:
         self._end_turn()
-        self.pictures.extend(
-            _image_block(part) for part in result.parts if isinstance(part, ImageUrl | ImageData)
-        )
-        told = [part for part in result.parts if not isinstance(part, ImageUrl | ImageData)]
-        texts = _texts(told, "tool results")
-        if result.is_error:
-            texts.insert(0, "The tool failed:")  # there is no other word for it
+        refuse_failure(result)
+        texts = _texts(result.parts, "tool results")
         self.messages.append(
             wire.ToolMessage(result.call_id, _content([wire.TextBlock(text) for text in texts]))
         )
 
     def close(self) -> list[wire.ChatMessage]:
         self._end_turn()
-        self._end_results()
         messages = self.messages
         told = [message for message in messages if isinstance(message, wire.SystemMessage)]
         if told and len(told) == len(messages):
@@ -152,7 +143,6 @@ class _Writer:
 
     def _open_turn(self) -> _Turn:
         if self.turn is None:
-            self._end_results()
             self.turn = _Turn()
         return self.turn
 
@@ -161,12 +151,6 @@ class _Writer:
         message = turn.encode() if turn is not None else None
         if message is not None:
             self.messages.append(message)
-
-    def _end_results(self) -> None:
-        if self.pictures:
-            told = wire.TextBlock("What the tools gave besides text:")
-            self.messages.append(wire.UserMessage([told, *self.pictures]))
-            self.pictures = []
 
 
 def _arguments(call: ToolCall) -> str:

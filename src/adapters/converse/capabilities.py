@@ -68,6 +68,7 @@ RULES: Final[tuple[CapabilityRule, ...]] = (
             "sampling": _WITH_TOP_K,
             "prefill": True,
             "result_media": True,
+            "failed_results": True,
             "cache_marks": True,
         },
     ),

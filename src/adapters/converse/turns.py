@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
+from msgspec import UNSET
+
 from ...domain.caching import CacheMark
 from ...domain.conversation import (
     Compaction,
@@ -193,7 +195,7 @@ class _Building:
         result = wire.ToolResult(
             encode_call_id(item.call_id),
             encode_result(item.parts, self.naming),
-            "error" if item.is_error else "success",
+            "error" if item.is_error else UNSET,
         )
         # There is no place for a mark inside a result: what is marked there is marked behind it.
         mark = item.cache or next((m for p in item.parts if (m := _mark_of(p)) is not None), None)

@@ -79,9 +79,11 @@ ResultBlock: TypeAlias = TextBlock | ImageBlock | DocumentBlock
 
 
 class ToolResult(Sent, frozen=True):
+    """`status` is known to Claude and Nova alone; who hears none takes it for success."""
+
     tool_use_id: str
     content: list[ResultBlock]
-    status: Literal["success", "error"]
+    status: Literal["error"] | UnsetType = UNSET
 
 
 class ToolResultBlock(Sent, frozen=True):

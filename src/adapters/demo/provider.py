@@ -10,7 +10,7 @@ from ...domain.request import GenerationRequest
 from .script import perform
 
 MODEL = "demo"
-CAPABILITIES = Capabilities(dialects=frozenset())
+CAPABILITIES = Capabilities(dialects=frozenset(), failed_results=True)
 
 
 def accepts(model: str) -> bool:

@@ -56,6 +56,7 @@ BASE = Capabilities(
     said_otherwise=frozenset(SchemaForm) - {SchemaForm.OPEN_OBJECTS},
     all_tools_otherwise=True,
     proofs=Vendor.GOOGLE,
+    failed_results=True,
     tool_names=r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}",
     embedding_batch=0,
     embedding_tokens=False,

@@ -2,12 +2,12 @@
 
 Thoughts, words and calls of one assistant turn are one message. Results bear no ids: they are told
 apart by the tool's name and their order, so they follow in the order of the calls. A tool message
-holds text alone, and images of results follow the last of the turn as a user message.
+holds text alone: what else a tool gave was moved behind it before.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, assert_never
+from typing import assert_never
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -34,7 +34,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refused_item, refused_part
+from ...domain.refusals import refuse_failure, refused_item, refused_part
 from . import wire
 
 _PARAM = "messages"
@@ -99,13 +99,12 @@ class _Writer:
     names: dict[str, str] = field(default_factory=dict[str, str])
     order: list[str] = field(default_factory=list[str])
     results: dict[str, wire.Message] = field(default_factory=dict[str, wire.Message])
-    pictures: list[str] = field(default_factory=list[str])
 
     def add_message(self, message: Message) -> None:
         self._end_turn()
         self._end_results()
         if message.role is Role.USER:
-            self.messages.append(_said("user", message.parts))
+            self.messages.append(_asked(message.parts))
             return
         texts = _texts(message.parts, f"{message.role} messages")
         if texts:
@@ -136,11 +135,8 @@ class _Writer:
             raise InvalidRequest(
                 f"Two tool results answer the call {result.call_id[:200]!r}.", param=_PARAM
             )
-        told = _said("tool", result.parts)
-        if told.images:
-            self.pictures.extend(told.images)
-        # There is no other word for a failure.
-        content = f"The tool failed:\n\n{told.content}" if result.is_error else told.content
+        refuse_failure(result)
+        content = "\n\n".join(_texts(result.parts, "tool results"))
         self.results[result.call_id] = wire.Message("tool", content, tool_name=name)
 
     def close(self) -> list[wire.Message]:
@@ -178,13 +174,9 @@ class _Writer:
                 self.messages.append(results.pop(call_id))
         self.messages.extend(results.values())
         results.clear()
-        if self.pictures:
-            told = "What the tools gave besides text:"
-            self.messages.append(wire.Message("user", told, images=self.pictures))
-            self.pictures = []
 
 
-def _said(role: Literal["user", "tool"], parts: Iterable[Part]) -> wire.Message:
+def _asked(parts: Iterable[Part]) -> wire.Message:
     texts: list[str] = []
     images: list[str] = []
     for part in parts:
@@ -204,7 +196,7 @@ def _said(role: Literal["user", "tool"], parts: Iterable[Part]) -> wire.Message:
                 raise refused_part(part)
             case _:
                 assert_never(part)
-    return wire.Message(role, "\n\n".join(texts), images=images or UNSET)
+    return wire.Message("user", "\n\n".join(texts), images=images or UNSET)
 
 
 def _call(call: ToolCall) -> wire.ToolCalled:

@@ -1,8 +1,7 @@
 """Writes the items of a conversation as chat messages.
 
 Thoughts, words and calls of one assistant turn are one message; each tool result is one of its
-own, directly behind. A tool message holds text alone, so images of results follow the last
-result of the turn as a user message.
+own, directly behind, and holds text alone: what else a tool gave was moved behind it before.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +31,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import UnsupportedFeature
-from ...domain.refusals import refused_item, refused_part
+from ...domain.refusals import refuse_failure, refused_item, refused_part
 from .spelling import Spelling, encode_mark
 
 Wire: TypeAlias = dict[str, object]
@@ -100,11 +99,9 @@ class _Writer:
         self._spelling = spelling
         self._messages: list[Wire] = []
         self._turn: _Turn | None = None
-        self._pictures: list[Wire] = []
 
     def add_message(self, message: Message) -> None:
         self._end_turn()
-        self._end_results()
         role = message.role
         if role is Role.DEVELOPER and not self._spelling.developer_role:
             role = Role.SYSTEM
@@ -147,28 +144,21 @@ class _Writer:
 
     def add_result(self, result: ToolResult) -> None:
         self._end_turn()
-        texts: list[Part] = []
-        for part in result.parts:
-            if isinstance(part, Text):
-                texts.append(part)
-            else:
-                self._pictures.append(_marked(_encode_user_part(part), part))
+        refuse_failure(result)
         self._messages.append(
             {
                 "role": "tool",
                 "tool_call_id": result.call_id,
-                "content": _encode_parts(texts, _encode_instruction),
+                "content": _encode_parts(result.parts, _encode_result_part),
             }
         )
 
     def close(self) -> list[Wire]:
         self._end_turn()
-        self._end_results()
         return self._messages
 
     def _open_turn(self) -> _Turn:
         if self._turn is None:
-            self._end_results()
             self._turn = _Turn()
         return self._turn
 
@@ -181,12 +171,6 @@ class _Writer:
         message = turn.encode() if turn is not None else None
         if message is not None:
             self._messages.append(message)
-
-    def _end_results(self) -> None:
-        if self._pictures:
-            told: Wire = {"type": "text", "text": "What the tools gave besides text:"}
-            self._messages.append({"role": "user", "content": [told, *self._pictures]})
-            self._pictures = []
 
 
 def _encode_parts(parts: Sequence[Part], encode: Callable[[Part], Wire]) -> str | list[Wire]:
@@ -244,6 +228,12 @@ def _encode_image(url: str, detail: str | None) -> Wire:
 def _encode_instruction(part: Part) -> Wire:
     if not isinstance(part, Text):
         raise UnsupportedFeature("System messages hold text alone.", param="messages")
+    return {"type": "text", "text": part.text}
+
+
+def _encode_result_part(part: Part) -> Wire:
+    if not isinstance(part, Text):
+        raise UnsupportedFeature("Tool results hold text alone.", param="messages")
     return {"type": "text", "text": part.text}
 
 

@@ -35,7 +35,7 @@ from ...domain.conversation import (
     Vendor,
 )
 from ...domain.errors import UnsupportedFeature
-from ...domain.refusals import refused_item, refused_part
+from ...domain.refusals import refuse_failure, refused_item, refused_part
 from ...domain.turn import MARK
 from .spelling import Spelling, encode_mark
 
@@ -83,6 +83,7 @@ def encode_item(item: Item, place: int, model: str, spelling: Spelling) -> Wire 
         case ToolCall():
             return _encode_call(item, spelling)
         case ToolResult():
+            refuse_failure(item)
             custom = item.kind == "custom" and spelling.custom_tools
             return {
                 "type": "custom_tool_call_output" if custom else "function_call_output",

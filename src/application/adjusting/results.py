@@ -56,8 +56,8 @@ def fit_results(fit: Fitting) -> None:
 
 
 def fit_failures(fit: Fitting) -> None:
-    """OpenAI's languages have no word for a call that failed: it is said in the result."""
-    if fit.outward not in (Dialect.CHAT_COMPLETIONS, Dialect.RESPONSES):
+    """Say in the result that its call failed, for targets that have no mark for it."""
+    if fit.can.failed_results:
         return
 
     def said(item: Item) -> Item:

@@ -44,6 +44,7 @@ CLAUDE = Capabilities(
     cache_marks=True,
     document_notes=True,
     result_media=True,
+    failed_results=True,
 )
 SEARCH = HostedTool(
     "web_search_20250305", {"type": "web_search_20250305", "name": "web_search"}, Dialect.MESSAGES
@@ -74,7 +75,7 @@ MARKED = content_of(
 
 def test_marks_are_left_out_and_told_once() -> None:
     content, made = fitted(MARKED)
-    assert made == ["cache_control=dropped"]
+    assert made == ["prompt_cache_breakpoint=dropped"]
     assert "CacheMark" not in repr(content)
     assert [getattr(one, "parts", ()) for one in content.items] == [  # getattr: calls have none
         (Text("Hi"), Text("there")),
@@ -259,7 +260,8 @@ def test_media_in_results_follow_the_results_of_their_turn() -> None:
     ("can", "told"),
     [
         (CHAT, ["messages.is_error=emulated"]),
-        (Capabilities(dialects=frozenset()), []),
+        (Capabilities(dialects=frozenset()), ["messages.is_error=emulated"]),
+        (Capabilities(dialects=frozenset(), failed_results=True), []),
         (CLAUDE, []),
     ],
 )
