@@ -28,6 +28,7 @@ _MESSAGES: Mapping[str, str] = {
     "reasoning_effort": "output_config.effort",
     "reasoning_summary": "thinking.display",
     "user": "metadata.user_id",
+    "prompt_cache_breakpoint": "cache_control",
     "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
 }
 _SPELLINGS: Mapping[Dialect, Mapping[str, str]] = {

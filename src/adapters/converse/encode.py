@@ -72,7 +72,9 @@ def changes_of(content: Generation, *, model: str) -> list[Adjustment]:
         told = "the model cannot be forbidden its tools: it was instructed"
         changes.append(Adjustment("tool_choice", "emulated", told))
     if not manner_of(model).cache_spans and _marked_for_a_time(content):
-        changes.append(Adjustment("cache_control.ttl", "dropped", "the model has one span alone"))
+        changes.append(
+            Adjustment("prompt_cache_breakpoint.ttl", "dropped", "the model has one span alone")
+        )
     return changes
 
 

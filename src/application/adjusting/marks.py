@@ -39,7 +39,7 @@ def fit_marks(fit: Fitting) -> None:
         _fit_number(fit)
     elif _unmark(fit, _ALL):
         detail = "the provider takes no marks of what to keep of a prompt"
-        fit.tell("cache_control", "dropped", detail)
+        fit.tell("prompt_cache_breakpoint", "dropped", detail)
 
 
 def _keep_on_parts(fit: Fitting) -> None:
@@ -51,7 +51,9 @@ def _keep_on_parts(fit: Fitting) -> None:
     if items is not content.items or elsewhere:
         fit.content = replace(content, items=items, tools=tools, cache=None)
     if elsewhere:
-        fit.tell("cache_control", "dropped", "the provider takes marks on what is said alone")
+        fit.tell(
+            "prompt_cache_breakpoint", "dropped", "the provider takes marks on what is said alone"
+        )
 
 
 def _marked_in_parts(item: Item) -> Item:
@@ -74,7 +76,7 @@ def _fit_number(fit: Fitting) -> None:
         cache = content.cache
         _unmark(fit, seen - most)
         fit.content = replace(fit.content, cache=cache)
-        fit.tell("cache_control", "clamped", f"only the last {_MOST} marks are kept")
+        fit.tell("prompt_cache_breakpoint", "clamped", f"only the last {_MOST} marks are kept")
 
 
 def _count(content: Generation) -> int:

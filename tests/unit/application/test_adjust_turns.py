@@ -87,4 +87,4 @@ def test_openai_is_told_marks_on_what_is_said() -> None:
     assert fitted.items == (ASKED, CALL, replace(RESULT, parts=(Text("Rain.", cache=mark),)))
     assert fitted.tools == (TOOL,)
     assert fitted.cache is None
-    assert [str(one) for one in made] == ["cache_control=dropped"]
+    assert [str(one) for one in made] == ["prompt_cache_breakpoint=dropped"]
