@@ -59,7 +59,7 @@ def test_of_more_the_last_four_are_kept_and_the_rest_told(
     fitted, made = adjust(Generation(ITEMS, TOOLS, cache=automatic), KNOWN)
     assert marks_of(fitted) == kept
     assert fitted.cache is automatic
-    assert [str(one) for one in made if one.param == "cache_control"] == [
+    assert [str(one) for one in made if one.param == "prompt_cache_breakpoint"] == [
         "prompt_cache_breakpoint=clamped"
     ]
 
@@ -70,6 +70,6 @@ def test_who_knows_no_marks_is_sent_none() -> None:
     fitted, made = adjust(content, replace(KNOWN, cache_marks=False))
     assert marks_of(fitted) == []
     assert "CacheMark" not in repr(fitted)
-    assert [str(one) for one in made if one.param == "cache_control"] == [
+    assert [str(one) for one in made if one.param == "prompt_cache_breakpoint"] == [
         "prompt_cache_breakpoint=dropped"
     ]
