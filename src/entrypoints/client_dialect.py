@@ -8,7 +8,8 @@ from ..domain.deferred import Deferred
 from ..domain.dialect import Dialect
 from ..domain.embedding import EmbeddingAsk
 from ..domain.events import RelayedBytes, StreamEvent
-from ..domain.request import NO_TERMS, Caller, Generation
+from ..domain.journal import Journal
+from ..domain.request import NO_TERMS, Caller, Generation, GenerationRequest, Verbatim
 from ..domain.response import Response
 from ..domain.turn import Turn
 from .errors import Refusal, encode_refusal
@@ -120,3 +121,29 @@ class ClientDialect(Generic[EnvelopeT]):
     read_terms: Callable[[Mapping[bytes, bytes]], Mapping[str, str]] = no_terms
     embedding_of: Callable[[EnvelopeT], Deferred[EmbeddingAsk]] | None = None
     is_large: Callable[[Response], bool] = never_large
+
+    def asked(
+        self,
+        members: Members,
+        envelope: EnvelopeT,
+        content: Deferred[Generation],
+        caller: Caller,
+        turn: Turn | None,
+        terms: Mapping[str, str],
+        journal: Journal,
+    ) -> GenerationRequest:
+        """Return what a body asks, with the body itself if it may go upstream as it is."""
+        relayable = envelope.verbatim if turn is None else turn.relayable
+        return GenerationRequest(
+            envelope.model,
+            self.dialect,
+            envelope.stream,
+            content,
+            caller,
+            Verbatim(self.dialect, members) if relayable else None,
+            envelope.include_usage,
+            turn,
+            journal=journal,
+            embedding=self.embedding_of(envelope) if self.embedding_of else None,
+            terms=terms,
+        )

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from ..application.ports import Clock, IdSource, Sealer
 from ..domain.dialect import Dialect
-from ..domain.request import Caller, GenerationRequest, Verbatim
+from ..domain.journal import Journal
+from ..domain.request import Caller, GenerationRequest
 from .body_decoder import BodyDecoder
 from .client_dialect import ClientDialect
 from .dialects import client_dialects
@@ -88,19 +89,8 @@ async def read_request(
     spoken = _find(dialect, client_dialects(sealer))
     members, envelope, content = await BodyDecoder(spoken).decode(body, caller)
     turn = spoken.begin_turn(envelope, caller, ids.new(spoken.id_prefix), clock.now())
-    relayable = envelope.verbatim if turn is None else turn.relayable
-    request = GenerationRequest(
-        envelope.model,
-        dialect,
-        envelope.stream,
-        content,
-        caller,
-        Verbatim(dialect, members) if relayable else None,
-        envelope.include_usage,
-        turn,
-        embedding=spoken.embedding_of(envelope) if spoken.embedding_of else None,
-        terms=spoken.read_terms({}),
-    )
+    terms = spoken.read_terms({})
+    request = spoken.asked(members, envelope, content, caller, turn, terms, Journal())
     return ReadRequest(request, named is None)
 
 

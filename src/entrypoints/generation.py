@@ -13,9 +13,9 @@ from typing import Generic
 from ..application.ports import Answer, Exchange
 from ..domain.errors import ModelmuxError, ProviderProtocolBroken
 from ..domain.events import RelayedBytes, ResponseFinished
-from ..domain.request import NO_TERMS, GenerationRequest, Verbatim
+from ..domain.request import NO_TERMS
 from ..domain.response import Response, ResponseBuilder
-from .asgi import Receive, Scope, Send
+from .asgi import Receive, Scope, Send, headers_of
 from .authentication import admit
 from .body import check_body_headers, read_body
 from .body_decoder import BodyDecoder
@@ -47,7 +47,7 @@ class GenerationHandler(Generic[EnvelopeT]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         services = self._services
         started_at = self._monotonic()
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = headers_of(scope)
         exchange = Exchange(request_id(headers, services.ids), scope["method"], self._dialect.path)
         services.observer.exchange_started()
         call = self._calls.enter(receive, send, services.limits.body_timeout_s)
@@ -107,19 +107,8 @@ class GenerationHandler(Generic[EnvelopeT]):
         now = services.clock.now()
         id_ = services.ids.new(dialect.id_prefix)
         turn = dialect.begin_turn(envelope, caller, id_, now)
-        relayable = envelope.verbatim if turn is None else turn.relayable
-        request = GenerationRequest(
-            envelope.model,
-            dialect.dialect,
-            envelope.stream,
-            content,
-            caller,
-            Verbatim(dialect.dialect, members) if relayable else None,
-            envelope.include_usage,
-            turn,
-            journal=exchange.journal,
-            embedding=dialect.embedding_of(envelope) if dialect.embedding_of else None,
-            terms=run.terms,
+        request = dialect.asked(
+            members, envelope, content, caller, turn, run.terms, exchange.journal
         )
         try:
             answer = await services.respond.open(request)
