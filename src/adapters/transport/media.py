@@ -104,7 +104,10 @@ class PublicMediaFetcher(MediaFetcher):
                 await reply.aclose()
         except ProviderError as error:
             # Told in one form whatever happened, so that nobody maps a network by our errors.
-            raise InvalidRequest("The image could not be fetched from its address.") from error
+            raise InvalidRequest(
+                "The image could not be fetched from its address, or has more than "
+                f"{self._max_bytes} bytes."
+            ) from error
 
     def _parse(self, text: str) -> Url:
         try:

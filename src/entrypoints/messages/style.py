@@ -85,8 +85,9 @@ def _headers(id_: bytes, elapsed_s: float, terms: Mapping[str, str]) -> Headers:
     ]
 
 
-# The SDK has an error of its own for 529, and agents change the model when they meet it.
-_STATUSES = {"server_is_overloaded": 529}
+# The SDK has an error of its own for 529, and agents change the model when they meet it; a 429 for
+# want of money would have them wait.
+_STATUSES = {"server_is_overloaded": 529, "insufficient_quota": 402}
 ANTHROPIC = WireStyle(encode_refusal, _headers, _PING, named_key_first=True, statuses=_STATUSES)
 
 

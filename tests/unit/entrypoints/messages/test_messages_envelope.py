@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from modelmux.domain.errors import InvalidRequest
+from modelmux.entrypoints.asgi import headers_of
 from modelmux.entrypoints.members import decode_members
 from modelmux.entrypoints.messages.envelope import (
     MessagesEnvelope,
@@ -144,6 +145,14 @@ def test_what_is_sealed_for_a_client_goes_to_no_other_server_as_it_is() -> None:
 
     assert said("EqQBCkYIBxgC").verbatim
     assert not said("mmx1.AAAA").verbatim
+
+
+def test_betas_may_stand_in_several_lines() -> None:
+    lines = [(b"x-api-key", b"a"), (b"anthropic-beta", b"a-1"), (b"x-api-key", b"b"),
+             (b"anthropic-beta", b"b-2, c-3")]  # fmt: skip
+    headers = headers_of({"headers": lines})
+    assert headers[b"x-api-key"] == b"b"
+    assert read_terms(headers) == {"anthropic-beta": "a-1,b-2,c-3"}
 
 
 def test_terms_are_the_version_and_the_betas() -> None:

@@ -50,7 +50,7 @@ def told(refusal: Refusal) -> dict[str, object]:
         (MethodNotAllowed("x", allowed=("POST",)), 405, "invalid_request_error"),
         (BodyTooLarge("x"), 413, "request_too_large"),
         (UpstreamRateLimited("x"), 429, "rate_limit_error"),
-        (QuotaExhausted("x"), 429, "billing_error"),
+        (QuotaExhausted("x"), 402, "billing_error"),
         (UpstreamAuthFailed("x"), 502, "api_error"),
         (StreamCut("x"), 502, "api_error"),
         (TooManyWaiting("x"), 529, "overloaded_error"),
