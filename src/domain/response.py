@@ -82,6 +82,7 @@ class _Open:
         if self.parts:
             self.items.append(Message(Role.ASSISTANT, tuple(self.parts), phase=self.phase))
             self.parts.clear()
+        self.annotations.clear()  # of a text that never came
         self.phase = None
 
     def end_reasoning(self, proof: Proof | None = None) -> None:

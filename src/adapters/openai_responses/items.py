@@ -79,7 +79,8 @@ class ItemReader:
                 events.append(MessageStarted(item.phase))
         elif kind in CALLS:
             self._begin_call(opened, item, events)
-        self._last = kind
+        if kind != "reasoning":
+            self._last = kind
 
     def add_text(
         self,
@@ -119,6 +120,7 @@ class ItemReader:
         at = (place, form, part)
         apart = at != self._last_part and len(opened.told) > 1
         self._last_part = at
+        self._last = "reasoning"
         events.append(ReasoningDelta(f"\n\n{text}" if apart else text))
 
     def add_arguments(self, place: int, text: str, events: list[StreamEvent]) -> None:
@@ -219,6 +221,7 @@ class ItemReader:
                 Vendor.OPENAI, self.model, "encrypted_content", item.encrypted_content, item.id
             )
         if proof is not None or opened.told:
+            self._last = "reasoning"
             events.append(ReasoningFinished(proof))
 
     def _unwrap(self, opened: _Open, events: list[StreamEvent]) -> None:

@@ -50,7 +50,7 @@ def decode_messages(raw: Raw, ignored: dict[str, None]) -> tuple[Item, ...]:
     messages = decode_member(_MESSAGES, raw, "messages")
     if not messages:
         raise InvalidRequest("'messages' is empty.", param="messages", reason="empty_array")
-    history = _History()
+    history = _History(ignored)
     for number, text in enumerate(messages):
         param = f"messages[{number}]"
         history.add(decode_noting(_MESSAGE, text, param, ignored), number)
@@ -61,10 +61,11 @@ def decode_messages(raw: Raw, ignored: dict[str, None]) -> tuple[Item, ...]:
 class _History:
     """The items so far, and the calls of the last assistant message that wait for an answer."""
 
-    __slots__ = ("_calls_at", "_function", "_open", "items")
+    __slots__ = ("_calls_at", "_function", "_ignored", "_open", "items")
 
-    def __init__(self) -> None:
+    def __init__(self, ignored: dict[str, None]) -> None:
         self.items: list[Item] = []
+        self._ignored = ignored
         # Calls that wait, in order; a dictionary, for there may be thousands.
         self._open: dict[str, None] = {}
         self._calls_at = 0
@@ -129,6 +130,8 @@ class _History:
                 "An assistant message needs 'content', unless it has 'tool_calls'.",
                 param=f"{param}.content",
             )
+        elif message.name:
+            self._ignored["messages.name"] = None  # only words have a speaker
         self.items.extend(calls)
         if message.function_call is not None:
             self._function = (message.function_call.name, calls[-1].id)

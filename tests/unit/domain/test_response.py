@@ -13,7 +13,9 @@ from modelmux.domain.conversation import (
     Vendor,
 )
 from modelmux.domain.events import (
+    AnnotationAdded,
     FinishReason,
+    MessageStarted,
     ReasoningDelta,
     ReasoningFinished,
     RefusalDelta,
@@ -74,6 +76,11 @@ def test_thoughts_that_end_without_a_word_and_proofs_without_thoughts_are_kept()
         Message(Role.ASSISTANT, (Text("x"),)),
         Reasoning("", PROOF),
     )
+
+
+def test_a_citation_of_a_text_that_never_came_is_not_the_next_ones() -> None:
+    items = fold(AnnotationAdded({"type": "x"}), MessageStarted(), TextDelta("a")).candidates
+    assert items[0].items == (Message(Role.ASSISTANT, (Text("a"),)),)
 
 
 def test_each_choice_is_folded_by_itself() -> None:

@@ -17,6 +17,7 @@ from modelmux.entrypoints.chat_completions.decode import decode_content
 from modelmux.entrypoints.members import decode_members
 from tests.support.asking import HELLO_EVENTS, asking
 
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 MARK = {"cache_control": {"type": "ephemeral"}}
 
 
@@ -40,6 +41,15 @@ def content_with(**members: Any) -> Generation:
         (
             {"tools": [{"type": "function", "function": {"name": "f", "deep": 1}}]},
             "tools.deep",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "assistant", "name": "Ann", "tool_calls": [CALL]},
+                    {"role": "tool", "tool_call_id": "c", "content": "4"},
+                ]
+            },
+            "messages.name",
         ),
         (
             {"response_format": {"type": "json_object", "why": "because"}},

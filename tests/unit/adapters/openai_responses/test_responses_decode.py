@@ -278,6 +278,13 @@ def test_thoughts_that_are_sealed_alone_are_kept_and_empty_ones_are_none() -> No
     assert candidate.items == (Reasoning("", proof),)
 
 
+def test_messages_with_empty_thoughts_between_them_stay_two() -> None:
+    message = {"type": "message", "content": [{"type": "output_text", "text": "a"}]}
+    body = whole(output=[message, {"type": "reasoning", "id": "rs_1", "summary": []}, message])
+    (candidate,) = folded(decode_whole(body, reading=READING)).candidates
+    assert candidate.items == (said("a"), said("a"))
+
+
 def test_our_own_words_are_hidden_from_a_message() -> None:
     language = responses_language(READING)
     body = b'{"error":{"message":"No route to secret-host.example","type":"t","code":null}}'

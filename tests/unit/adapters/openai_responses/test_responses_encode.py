@@ -277,6 +277,13 @@ def test_thoughts_go_back_sealed_to_the_model_that_had_them() -> None:
     ]
 
 
+def test_thoughts_go_back_that_a_client_brought_sealed() -> None:
+    sealed = encrypted("gpt-5.6", "Hm.")
+    brought = Reasoning("Hm.", Proof(Vendor.OPENAI, "", "encrypted_content", sealed, "rs_1"))
+    thoughts = body_of(content_of(user("Hi"), brought), model="gpt-5.6")["input"][1]
+    assert (thoughts["id"], thoughts["encrypted_content"]) == ("rs_1", sealed)
+
+
 def test_open_models_are_told_thoughts_that_nobody_sealed() -> None:
     sealed = Reasoning("No.", Proof(Vendor.ANTHROPIC, "claude", "signature", "s"))
     content = content_of(user("Hi"), Reasoning("Hm."), sealed, Reasoning(""), Reasoning("Hm."))
