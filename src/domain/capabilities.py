@@ -70,92 +70,86 @@ ALL_SAMPLING: frozenset[str] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one target can do.
+    """What one target can do; True means that it can, unless the field says otherwise.
 
-    `sampling` names the sampling fields it takes, in chat completions' spelling. `effort_levels`
-    empty means any; `thinking_off` whether thinking can be switched off. `restrictions` False
-    promises that a request in the target's own dialect needs no look: it is relayed unread.
-    `json_object` is the mode without a schema, which some have not though they take schemas.
-    `label_metadata` allows metadata that are labels (lower-case letters, digits, `_`, `-`) alone;
-    `service_tiers` empty means any. `refused_tool_keywords` are not taken in any tool's
-    parameters, `refused_schema_keywords` neither in output schemas nor in strict tools.
-    `responses_sampling` are those of the sampling fields that are taken on the Responses API, where
-    `hosted_tools` says whether the target runs tools of its own, and `tool_namespaces` whether it
-    knows tools in namespaces, and `sealed_thoughts` whether it takes thoughts back in encrypted
-    form. `refuses_unknown` says that members unknown to it are an error there,
-    but for `known_extras`.
-
-    `system_turns` says that system messages may stand behind a user's turn, not only before all.
-    `thoughts_return` says of a model that thinks unless told not to that it refuses the results of
-    a tool turn whose thoughts do not come back.
-    `takes_budgets` says that a model told to think otherwise takes a budget of tokens too,
-    `between_tools` that it can be told to think between tools alone, in Messages.
-
-    `file_urls` says whether documents may be given by address, `document_notes` whether they may
-    have context and ask for citations, `result_media` whether tool results may hold more than
-    text, `failed_results` whether they can be marked as those of calls that failed, `cache_marks`
-    whether marks of what to keep of a prompt are understood. `tool_names` and `field_names` are
-    regular expressions that the whole name of a tool, or of a property of its parameters, must
-    match. `said_otherwise` are the forms of schemas that have to be, in output schemas and strict
-    tools; with `all_tools_otherwise` in any tool.
-
-    `embedding_batch` is the most inputs of one call (0: it makes no embeddings),
-    `embedding_tokens` whether they may be numbers, `embedding_dimensions` whether fewer dimensions
-    can be asked for; `embedding_task` is the vendor's word for what the vectors are for.
+    An empty set of what is allowed (`effort_levels`, `service_tiers`) means any; so does None of a
+    bound or a pattern. `embedding_batch` 0 says that there are no embeddings.
     """
 
+    # The languages of clients that it speaks. `restrictions` False promises that a request in one
+    # of them needs no look: it is relayed unread.
     dialects: frozenset[Dialect] = frozenset({Dialect.CHAT_COMPLETIONS})
     restrictions: bool = False
+
+    # What stands in a conversation.
+    image_input: ImageInput = ImageInput.URL
+    audio_input: bool = True
+    file_input: bool = True
+    file_urls: bool = False  # documents by address
+    document_notes: bool = False  # what a document is about, and that it shall be cited
+    message_names: bool = True
+    prefill: bool = True  # an answer that the caller began
+    system_turns: bool = True  # system messages behind a user's turn, not only before all
+    cache_marks: bool = False
+    result_media: bool = False  # more than text in the result of a tool
+    failed_results: bool = False  # a mark on the result of a call that failed
+    proofs: Vendor | None = None  # whose proofs of thoughts it takes back
+    sealed_thoughts: bool = True  # on the Responses API: thoughts in encrypted form
+
+    # Tools. The patterns are of a whole name: a tool's, a property's of its parameters.
     tools: bool = True
     custom_tools: bool = True
     tools_only_on_responses: bool = False
-    hosted_tools: bool = True
+    hosted_tools: bool = True  # those that it runs itself
     tool_namespaces: bool = True
-    sealed_thoughts: bool = True
     forced_tool_choice: bool = True
     parallel_switch: bool = True
     strict_tools: bool = True
+    tool_names: str | None = None
+    field_names: str | None = None
+
+    # The form of answers. `json_object` is the mode without a schema, which some have not though
+    # they take schemas. What schemas may not hold is meant of output schemas and strict tools; with
+    # `all_tools_alike` of every tool.
     structured: Structured = Structured.JSON_SCHEMA
     json_object: bool = True
     structured_with_tools: bool = True
+    refused_schema_keywords: frozenset[str] = frozenset()
+    said_otherwise: frozenset[SchemaForm] = frozenset()
+    all_tools_alike: bool = False
+
+    # Thinking. `thoughts_return`: a model that thinks unless told not to refuses the results of a
+    # tool turn whose thoughts do not come back.
     thinking: Thinking = Thinking.EFFORT
     thinking_off: bool = True
-    takes_budgets: bool = False
-    between_tools: bool = False
-    system_turns: bool = True
-    thoughts_return: bool = False
+    takes_budgets: bool = False  # a budget of tokens too, beside what `thinking` says
+    between_tools: bool = False  # in Messages: to think between tools alone
     effort_levels: frozenset[Effort] = frozenset()
+    thoughts_return: bool = False
+
+    # How tokens are drawn, in chat completions' spelling; the second set is what is left of the
+    # first on the Responses API.
     sampling: frozenset[str] = ALL_SAMPLING
     responses_sampling: frozenset[str] = RESPONSES_SAMPLING
     max_temperature: float = 2.0
     max_stop: int | None = None
-    blank_stop: bool = True
-    prefill: bool = True
-    image_input: ImageInput = ImageInput.URL
-    audio_input: bool = True
-    file_input: bool = True
-    metadata: bool = True
-    label_metadata: bool = False
-    message_names: bool = True
-    end_user: bool = True
-    service_tiers: frozenset[str] = frozenset()
-    verbosity: bool = True
+    blank_stop: bool = True  # stop sequences of white space alone
     max_output_tokens: int | None = None
     default_output_tokens: int | None = None
+    verbosity: bool = True
+
+    # What is told of the caller.
+    metadata: bool = True
+    label_metadata: bool = False  # only lower-case letters, digits, `_` and `-` in it
+    end_user: bool = True
+    service_tiers: frozenset[str] = frozenset()
+
+    # Members that it does not know are an error there, but for some.
     refuses_unknown: bool = False
     known_extras: frozenset[str] = frozenset()
-    refused_schema_keywords: frozenset[str] = frozenset()
-    refused_tool_keywords: frozenset[str] = frozenset()
-    said_otherwise: frozenset[SchemaForm] = frozenset()
-    all_tools_otherwise: bool = False
-    proofs: Vendor | None = None
-    file_urls: bool = False
-    document_notes: bool = False
-    result_media: bool = False
-    failed_results: bool = False
-    cache_marks: bool = False
-    tool_names: str | None = None
-    field_names: str | None = None
+
+    # Embeddings: the most inputs of a call, whether they may be tokens, whether fewer dimensions
+    # can be asked for, and its word for what the vectors are for.
     embedding_batch: int | None = None
     embedding_tokens: bool = True
     embedding_dimensions: bool = True
@@ -204,7 +198,6 @@ _ELEMENTS: Mapping[str, type[StrEnum] | type[str]] = {
     "service_tiers": str,
     "known_extras": str,
     "refused_schema_keywords": str,
-    "refused_tool_keywords": str,
     "said_otherwise": SchemaForm,
 }
 _WORDS = frozenset({"tool_names", "field_names", "embedding_task"})

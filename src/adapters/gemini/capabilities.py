@@ -51,10 +51,9 @@ BASE = Capabilities(
     verbosity=False,
     max_output_tokens=65_536,
     refused_schema_keywords=_REFUSED_KEYWORDS,
-    refused_tool_keywords=_REFUSED_KEYWORDS,
     # What of JSON Schema is read grows from model to model, and is promised for none.
     said_otherwise=frozenset(SchemaForm) - {SchemaForm.OPEN_OBJECTS},
-    all_tools_otherwise=True,
+    all_tools_alike=True,
     proofs=Vendor.GOOGLE,
     failed_results=True,
     tool_names=r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}",

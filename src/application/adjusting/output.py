@@ -20,8 +20,6 @@ from ..schemas import has_maps, rewritten, without_keywords
 from .fitting import Fitting, each
 from .form import holds_itself
 
-_NOTHING = frozenset[SchemaForm]()
-
 
 def fit_output_format(fit: Fitting) -> None:
     wanted, can = fit.content.output_format, fit.can
@@ -56,7 +54,7 @@ def fit_output_format(fit: Fitting) -> None:
 def fit_schemas(fit: Fitting) -> None:
     """Say schemas in the forms and keywords that the target takes; what is lost of them is told."""
     can = fit.can
-    if not (can.refused_schema_keywords or can.refused_tool_keywords or can.said_otherwise):
+    if not (can.refused_schema_keywords or can.said_otherwise):
         return
     _fit_strictness(fit)
     losses = _Losses()
@@ -125,12 +123,8 @@ def _fitted(
 def _simpler(tool: ToolDefinition, can: Capabilities, losses: _Losses) -> ToolDefinition:
     if not isinstance(tool, FunctionTool) or tool.parameters is None:
         return tool
-    refused, forms = can.refused_tool_keywords, _NOTHING
-    if tool.strict:
-        refused |= can.refused_schema_keywords
-    if tool.strict or can.all_tools_otherwise:
-        forms = can.said_otherwise
-    if not (refused or forms):
+    if not (tool.strict or can.all_tools_alike):
         return tool
+    forms, refused = can.said_otherwise, can.refused_schema_keywords
     schema = _fitted(tool.parameters, forms, refused, losses, "tools")
     return tool if schema == tool.parameters else replace(tool, parameters=schema)

@@ -177,7 +177,7 @@ def test_what_the_target_can_do_is_left_alone() -> None:
         ),
         ({"refused_schema_keywords": frozenset({"minimum"})}, {"tools": (bounded_tool(),)}, [], {}),
         (
-            {"refused_tool_keywords": frozenset({"minimum"})},
+            {"refused_schema_keywords": frozenset({"minimum"}), "all_tools_alike": True},
             {"tools": (bounded_tool(),)},
             ["tools.parameters=dropped"],
             {"tools": (FunctionTool("b", parameters={}),)},
