@@ -32,7 +32,10 @@ from .wishes import fit_wish
 
 __all__ = ["CUSTOM_TOOLS_EMULATED", "adjust", "ignored_members"]
 
+# Each step sees what those before it made, so their order counts.
 _STEPS: tuple[Callable[[Fitting], None], ...] = (
+    # What is said. Whatever becomes a message is one before messages are looked at; media are
+    # refused before those of results are moved; marks are counted where they will stand.
     fit_instructions,
     fit_items,
     fit_system,
@@ -42,20 +45,26 @@ _STEPS: tuple[Callable[[Fitting], None], ...] = (
     fit_results,
     fit_failures,
     fit_marks,
+    # Which tools there are: the form of the answer depends on whether any are left. Namespaces
+    # become flat before functions are looked at one by one.
     fit_hosted_tools,
     fit_builtin_tools,
     fit_tool_extras,
     fit_output_format,
     fit_namespaces,
     fit_tools,
+    # Whether the model thinks, before what does not go with thinking: forced tools, sampling.
     fit_wish,
     fit_unproven_turn,
     fit_tool_choice,
     fit_effort,
     fit_summary,
     fit_sampling,
+    # Schemas last of all that is about tools: which are strict, and which hold the answer, is
+    # settled. Names of fields are those that are left in them.
     fit_schemas,
     fit_fields,
+    # What stands alone.
     fit_prefill,
     fit_limits,
     fit_labels,
