@@ -30,11 +30,12 @@ def fit_hosted_tools(fit: Fitting) -> None:
 
 def _leave_out(fit: Fitting, runs: Dialect | None) -> None:
     kept: list[ToolDefinition] = []
-    gone: set[str] = set()
+    gone: set[str | None] = set()  # None: a toolset, and only the vendor knows what is in it
     for place, tool in enumerate(fit.content.tools):
         if isinstance(tool, HostedTool) and tool.dialect is not runs:
             name = tool.value.get("name")
-            gone.add(name if isinstance(name, str) else tool.type)
+            unnamed = None if tool.dialect is Dialect.MESSAGES else tool.type
+            gone.add(name if isinstance(name, str) else unnamed)
             kind = repr(tool.type[:100])
             fit.tell(f"tools[{place}].type", "dropped", f"nobody here runs tools of type {kind}")
         else:
@@ -44,7 +45,7 @@ def _leave_out(fit: Fitting, runs: Dialect | None) -> None:
         _mend_choice(fit, gone)
 
 
-def _mend_choice(fit: Fitting, gone: Container[str]) -> None:
+def _mend_choice(fit: Fitting, gone: Container[str | None]) -> None:
     choice, tools = fit.content.tool_choice, fit.content.tools
     if isinstance(choice, AllowedTools):
         names = tuple(name for name in choice.names if addresses(tools, (name,)))
@@ -53,7 +54,7 @@ def _mend_choice(fit: Fitting, gone: Container[str]) -> None:
             return
         fit.content = replace(fit.content, tool_choice=NoTools() if tools else AUTO)
         fit.tell("tool_choice", "dropped", "nobody here runs the tools it allows")
-    elif isinstance(choice, NamedTool) and choice.name in gone:
+    elif isinstance(choice, NamedTool) and (choice.name in gone or None in gone):
         if not addresses(tools, (choice.name,)):
             fit.content = replace(fit.content, tool_choice=AUTO)
             fit.tell("tool_choice", "dropped", "nobody here runs the tool it names")

@@ -45,8 +45,19 @@ def fit_wish(fit: Fitting) -> None:
             fit.tell("thinking", "dropped", "the model does not think")
     elif fit.outward is Dialect.MESSAGES:
         _fit_words(fit, wish)
+        if fit.can.thinking is Thinking.BUDGET:
+            _fit_alone(fit)
     else:
         _fit_effort(fit, wish)
+        _fit_alone(fit)
+
+
+def _fit_alone(fit: Fitting) -> None:
+    """Leave out an effort beside a wish that stays: one of them is all that the model is told."""
+    content = fit.content
+    if content.thinking is not None and content.effort not in (None, Effort.NONE):
+        fit.content = replace(content, effort=None)
+        fit.tell("reasoning_effort", "dropped", "the model is told in another way how to think")
 
 
 def _fit_words(fit: Fitting, wish: ThinkingWish) -> None:
@@ -78,9 +89,12 @@ def _budget(effort: Effort | None) -> ThinkingWish | None:
 def _fit_effort(fit: Fitting, wish: ThinkingWish) -> None:
     can, effort = fit.can, fit.content.effort
     told: tuple[str, str] | None = None
+    shown = fit.content.reasoning_text
     match wish:
         case NoThinking() if can.thinking_off:
-            effort = effort or Effort.NONE
+            if effort not in (None, Effort.NONE):
+                fit.tell("reasoning_effort", "dropped", "the model is told not to think")
+            effort = Effort.NONE
         case NoThinking():
             effort = effort or least_effort(can)
             told = "clamped", "the model's thinking cannot be switched off"
@@ -97,7 +111,9 @@ def _fit_effort(fit: Fitting, wish: ThinkingWish) -> None:
             if told_effort is not effort:
                 told = "emulated", "the model thinks only when asked: it was told an effort"
             effort = told_effort
-    fit.content = replace(fit.content, thinking=None, effort=effort)
+    if shown is None and can.thinking is Thinking.ADAPTIVE and effort is not Effort.NONE:
+        shown = True  # an effort alone would not have it think
+    fit.content = replace(fit.content, thinking=None, effort=effort, reasoning_text=shown)
     if told is not None:
         fit.tell("thinking", *told)
 

@@ -167,6 +167,19 @@ def test_opaque_items_go_to_their_own_language_alone(
             fitted(asked, can)
 
 
+def test_a_choice_out_of_a_toolset_goes_with_it() -> None:
+    toolset = HostedTool(
+        "computer_toolset_20260801", {"type": "computer_toolset_20260801"}, Dialect.MESSAGES
+    )
+    tools = (toolset, FunctionTool("f"))
+    left, made = fitted(content_of(user("Hi"), tools=tools, tool_choice=NamedTool("click")))
+    assert left.tool_choice == AUTO
+    assert made == ["tools[0].type=dropped", "tool_choice=dropped"]
+    left, made = fitted(content_of(user("Hi"), tools=tools, tool_choice=NamedTool("f")))
+    assert left.tool_choice == NamedTool("f")
+    assert made == ["tools[0].type=dropped"]
+
+
 def test_hosted_tools_go_to_their_own_language_alone() -> None:
     asked = content_of(
         user("Hi"), tools=(SEARCH, FunctionTool("f")), tool_choice=NamedTool("web_search")

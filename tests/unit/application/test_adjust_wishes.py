@@ -42,7 +42,8 @@ def fitted(claude: bool, can: dict[str, Any], **changes: Any) -> tuple[Generatio
         ({}, ThinkingBudget(16_384), None, HIGH, ["thinking=emulated"]),
         ({}, ThinkingBudget(16_384), LOW, LOW, ["thinking=emulated"]),
         ({}, OFF, None, NONE, []),
-        ({}, OFF, HIGH, HIGH, []),
+        ({}, OFF, HIGH, NONE, ["reasoning_effort=dropped"]),
+        ({}, OFF, NONE, NONE, []),
         ({}, ADAPTIVE, None, None, []),
         ({}, ADAPTIVE, LOW, LOW, []),
         ({}, BETWEEN, None, None, ["thinking=emulated"]),
@@ -87,7 +88,15 @@ ALWAYS = {"thinking": Thinking.EFFORT, "thinking_off": False}
     ("can", "wish", "effort", "left", "told"),
     [
         (BUDGETS, ThinkingBudget(2000), None, (ThinkingBudget(2000), None), []),
+        (
+            BUDGETS,
+            ThinkingBudget(2000),
+            LOW,
+            (ThinkingBudget(2000), None),
+            ["reasoning_effort=dropped"],
+        ),
         (BUDGETS, OFF, None, (OFF, None), []),
+        (BUDGETS, OFF, LOW, (OFF, None), ["reasoning_effort=dropped"]),
         (BUDGETS, ADAPTIVE, None, (ThinkingBudget(8192), None), ["thinking=emulated"]),
         (BUDGETS, ADAPTIVE, HIGH, (None, HIGH), ["thinking=emulated"]),
         (BUDGETS, BETWEEN, None, (ThinkingBudget(8192), None), ["thinking=emulated"]),
@@ -116,6 +125,31 @@ def test_claude_is_told_in_the_form_it_takes(
 ) -> None:
     content, made = fitted(True, can, thinking=wish, effort=effort)
     assert ((content.thinking, content.effort), made) == (left, told)
+
+
+def test_a_budget_that_is_taken_elsewhere_stands_without_an_effort() -> None:
+    can = {"takes_budgets": True}
+    content, made = fitted(False, can, thinking=ThinkingBudget(2000), effort=LOW)
+    assert (content.thinking, content.effort) == (ThinkingBudget(2000), None)
+    assert made == ["reasoning_effort=dropped"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "left"),
+    [
+        (Thinking.ADAPTIVE, None, True),
+        (Thinking.ADAPTIVE, False, False),
+        (Thinking.EFFORT, None, None),
+    ],
+)
+def test_a_model_that_thinks_when_asked_is_asked(
+    kind: Thinking, shown: bool | None, left: bool | None
+) -> None:
+    can = {"thinking": kind}
+    content, _ = fitted(False, can, thinking=ThinkingBudget(2000), reasoning_text=shown)
+    assert content.reasoning_text is left
+    content, _ = fitted(False, can, thinking=OFF, reasoning_text=shown)
+    assert content.reasoning_text is shown
 
 
 def test_a_wish_stands_against_a_forced_call_and_against_sampling() -> None:
