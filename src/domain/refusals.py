@@ -49,6 +49,11 @@ def refused_part(
     return UnsupportedFeature(f"The model {what}.", param="messages")
 
 
+def refused_instruction() -> UnsupportedFeature:
+    """Return the refusal of a system message where the language has no place for one."""
+    return UnsupportedFeature("The model takes no system messages there.", param="messages")
+
+
 def refuse_failure(result: ToolResult) -> None:
     """Raise if `result` is marked as that of a call that failed: for languages without a mark."""
     if result.is_error:

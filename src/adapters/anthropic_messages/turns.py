@@ -29,7 +29,7 @@ from ...domain.conversation import (
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest, UnsupportedFeature
 from ...domain.json_values import JsonObject
-from ...domain.refusals import refused_item
+from ...domain.refusals import refused_instruction, refused_item
 from . import wire
 from .blocks import (
     Media,
@@ -68,7 +68,7 @@ def encode_turns(
 
     Raises:
         InvalidRequest: the items are in an order that Claude does not take.
-        UnsupportedFeature: a part cannot be said to Claude.
+        UnsupportedFeature: a part, or a later instruction, cannot be said to Claude.
     """
     head = 0
     while head < len(items):
@@ -76,8 +76,6 @@ def encode_turns(
         if not (isinstance(item, Message) and item.role in _SYSTEM_ROLES):
             break
         head += 1
-    if head == len(items) and head:
-        head -= 1  # Claude wants a turn to answer: the last instruction becomes one.
     building = _Building(model, media, system_turns)
     for item in items[head:]:
         building.add(item)
@@ -177,17 +175,11 @@ class _Building:
         """Only the newest models take later system messages, and those behind a user's turn."""
         turns = self.turns
         after_user = bool(turns) and turns[-1].role != "assistant" and not self.unanswered
-        if self.system_turns and after_user:
-            if turns[-1].role != "system":
-                turns.append(_OpenTurn("system"))
-            turns[-1].blocks.extend(blocks)
-        else:
-            self._user(
-                structs.replace(block, text=f"<system>\n{block.text}\n</system>")
-                if isinstance(block, wire.TextBlock)
-                else block
-                for block in blocks
-            )
+        if not (self.system_turns and after_user):
+            raise refused_instruction()
+        if turns[-1].role != "system":
+            turns.append(_OpenTurn("system"))
+        turns[-1].blocks.extend(blocks)
 
     def _result(self, item: ToolResult) -> None:
         if item.call_id not in self.unanswered:

@@ -134,12 +134,7 @@ class _Writer:
 
     def close(self) -> list[wire.ChatMessage]:
         self._end_turn()
-        messages = self.messages
-        told = [message for message in messages if isinstance(message, wire.SystemMessage)]
-        if told and len(told) == len(messages):
-            # Cohere wants somebody to answer: the last instruction becomes what was said.
-            messages[-1] = wire.UserMessage(told[-1].content)
-        return messages
+        return self.messages
 
     def _open_turn(self) -> _Turn:
         if self.turn is None:

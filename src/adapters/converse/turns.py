@@ -26,7 +26,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refused_item
+from ...domain.refusals import refused_instruction, refused_item
 from . import wire
 from .blocks import (
     Naming,
@@ -65,7 +65,7 @@ def encode_turns(
 
     Raises:
         InvalidRequest: the items are in an order that Converse does not take.
-        UnsupportedFeature: a part cannot be said there.
+        UnsupportedFeature: a part, or a later instruction, cannot be said there.
     """
     head = 0
     while head < len(items):
@@ -73,8 +73,6 @@ def encode_turns(
         if not (isinstance(item, Message) and item.role in _SYSTEM_ROLES):
             break
         head += 1
-    if head == len(items) and head:
-        head -= 1  # There must be a turn to answer: the last instruction becomes one.
     system: list[wire.SystemBlock] = []
     for item in items[:head]:
         if isinstance(item, Message):
@@ -117,10 +115,7 @@ class _Building:
             case Message(role=Role.USER):
                 self._user(self._marked(part for part in item.parts if not is_blank(part)))
             case Message():
-                # The role `system` inside a conversation is for the newest models alone.
-                self._user(
-                    wire.TextBlock(f"<system>\n{part.text}\n</system>") for part in _texts(item)
-                )
+                raise refused_instruction()
             case Reasoning():
                 block = encode_thoughts(item, self.model)
                 if block is not None:

@@ -39,9 +39,9 @@ from ...domain.conversation import (
     Vendor,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refused_item, refused_part
+from ...domain.refusals import refused_instruction, refused_item, refused_part
 from . import wire
-from .names import encode_name, was_made
+from .call_ids import was_made
 
 # What the documents name for calls of other models, or whose signature was lost.
 STAND_IN_SIGNATURE = "skip_thought_signature_validator"
@@ -68,7 +68,7 @@ def encode_contents(
 
     Raises:
         InvalidRequest: a call is not answered, or an answer has no call.
-        UnsupportedFeature: a part cannot be said to Gemini.
+        UnsupportedFeature: a part, or a later instruction, cannot be said to Gemini.
     """
     head = 0
     while head < len(items):
@@ -76,8 +76,6 @@ def encode_contents(
         if not (isinstance(item, Message) and item.role in _SYSTEM_ROLES):
             break
         head += 1
-    if head == len(items) and head:
-        head -= 1  # Gemini wants a turn to answer: the last instruction becomes one.
     system = [text for item in items[:head] if isinstance(item, Message) for text in _texts(item)]
     building = _Building(model, image_urls)
     for item in items[head:]:
@@ -116,8 +114,7 @@ class _Building:
             case Message(role=Role.USER):
                 self._user([self._part(part) for part in item.parts if not _is_blank(part)])
             case Message():
-                # There is no place for later instructions: they stand where they were said.
-                self._user([wire.Part(f"<system>\n{text}\n</system>") for text in _texts(item)])
+                raise refused_instruction()
             case Reasoning():
                 part = _encode_proof(item, self.model)
                 if part is not None:
@@ -246,7 +243,7 @@ def _call(call: ToolCall, model: str) -> wire.Part:
             # A model once broke off, or erred: its words are kept where it can see them.
             arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
     return wire.Part(
-        function_call=wire.FunctionCall(encode_name(call.name), Raw(arguments), _id(call)),
+        function_call=wire.FunctionCall(call.name, Raw(arguments), _id(call)),
         thought_signature=_signature(call.proof, model),
     )
 
@@ -266,9 +263,7 @@ def _answer(call: ToolCall, result: ToolResult) -> wire.Part:
             _is_object(response)
         except msgspec.DecodeError:
             response = msgspec.json.encode({"output": text})
-    return wire.Part(
-        function_response=wire.FunctionResponse(encode_name(call.name), Raw(response), _id(call))
-    )
+    return wire.Part(function_response=wire.FunctionResponse(call.name, Raw(response), _id(call)))
 
 
 def _texts(said: Message | ToolResult) -> list[str]:

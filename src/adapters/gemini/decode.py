@@ -5,7 +5,7 @@ stream of one frame. There is no end marker: an answer is whole when its candida
 finish reason and the body has ended. Usage repeats cumulatively; the last counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from hashlib import blake2s
 
@@ -31,14 +31,13 @@ from ...domain.events import (
     ToolCallStarted,
     Usage,
 )
-from ...domain.refusals import callable_tools
 from ...domain.request import Generation
 from ...domain.tools import CustomTool
 from ..transport.answers import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
+from .call_ids import make_call_id
 from .errors import decode_error, decode_error_info
-from .names import make_call_id, renamed
 
 _REASONS = {
     "STOP": FinishReason.STOP,
@@ -59,7 +58,6 @@ _FAILURES = frozenset(
     }
 )  # fmt: skip
 _UNSAID = frozenset({"", "FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"})
-_NO_NAMES: Mapping[str, str] = {}
 _NO_TOOLS: frozenset[str] = frozenset()
 SIGNATURE = "thought_signature"
 
@@ -73,10 +71,9 @@ def gemini_language(model: str, content: Generation) -> WireLanguage:
     """Return how the answer to `content`, asked of `model`, is read."""
     tools = content.tools
     custom = frozenset(tool.name for tool in tools if isinstance(tool, CustomTool))
-    names = renamed(tool.name for tool in callable_tools(tools))
     return WireLanguage(
-        partial(decode_whole, model=model, names=names, custom_tools=custom),
-        partial(GeminiStreamDecoder, model, names, custom),
+        partial(decode_whole, model=model, custom_tools=custom),
+        partial(GeminiStreamDecoder, model, custom),
         decode_error,
     )
 
@@ -102,21 +99,12 @@ class _Choice:
 
 
 class GeminiStreamDecoder(StreamDecoder):
-    """Turns one stream into events; `model` is the name that was asked, for the proofs.
+    """Turns one stream into events; `model` is the name that was asked, for the proofs."""
 
-    `names` leads from the names of functions as sent back to the caller's own.
-    """
+    __slots__ = ("_choices", "_custom_tools", "_id", "_model", "_started", "_usage")
 
-    __slots__ = ("_choices", "_custom_tools", "_id", "_model", "_names", "_started", "_usage")
-
-    def __init__(
-        self,
-        model: str,
-        names: Mapping[str, str] = _NO_NAMES,
-        custom_tools: frozenset[str] = _NO_TOOLS,
-    ) -> None:
+    def __init__(self, model: str, custom_tools: frozenset[str] = _NO_TOOLS) -> None:
         self._model = model
-        self._names = names
         self._custom_tools = custom_tools
         self._choices: dict[int, _Choice] = {}
         self._id = ""
@@ -227,10 +215,9 @@ class GeminiStreamDecoder(StreamDecoder):
     ) -> None:
         index = choice.calls
         choice.calls += 1
-        name = self._names.get(call.name, call.name)
-        kind: ToolKind = "custom" if name in self._custom_tools else "function"
+        kind: ToolKind = "custom" if call.name in self._custom_tools else "function"
         call_id = call.id or make_call_id(self._id, number, index)
-        events.append(ToolCallStarted(index, call_id, name, kind, proof, number))
+        events.append(ToolCallStarted(index, call_id, call.name, kind, proof, number))
         arguments = _on_one_line(call.args)
         if kind == "custom":
             arguments = _custom_input(arguments)
@@ -294,11 +281,7 @@ def decode_usage(seen: wire.UsageSeen | None) -> Usage | None:
 
 
 def decode_whole(
-    body: bytes,
-    *,
-    model: str,
-    names: Mapping[str, str] = _NO_NAMES,
-    custom_tools: frozenset[str] = _NO_TOOLS,
+    body: bytes, *, model: str, custom_tools: frozenset[str] = _NO_TOOLS
 ) -> list[StreamEvent]:
     """Return the events of a whole answer.
 
@@ -306,7 +289,7 @@ def decode_whole(
         ProviderProtocolBroken: it is none.
         UpstreamFailed: the model failed.
     """
-    decoder = GeminiStreamDecoder(model, names, custom_tools)
+    decoder = GeminiStreamDecoder(model, custom_tools)
     events = decoder.feed((SseFrame(b"", body),))
     try:
         return events + decoder.close()

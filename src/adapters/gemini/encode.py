@@ -29,7 +29,6 @@ from ...domain.tools import (
 )
 from . import wire
 from .contents import encode_contents
-from .names import encode_name
 
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
@@ -112,7 +111,6 @@ def _refuse_unsayable(content: Generation) -> None:
 
 
 def _declare(tool: CallableTool, place: int) -> wire.FunctionDeclaration:
-    name = encode_name(tool.name)
     match tool:
         case FunctionTool():
             if tool.parameters is not None and tool.parameters.get("type", "object") != "object":
@@ -121,7 +119,7 @@ def _declare(tool: CallableTool, place: int) -> wire.FunctionDeclaration:
                     param=f"tools[{place}].function.parameters",
                 )
             return wire.FunctionDeclaration(
-                name, tool.description or UNSET, tool.parameters or UNSET
+                tool.name, tool.description or UNSET, tool.parameters or UNSET
             )
         case CustomTool():
             described = tool.description or ""
@@ -130,7 +128,7 @@ def _declare(tool: CallableTool, place: int) -> wire.FunctionDeclaration:
                 described += f"\nThe input follows this {grammar.syntax} grammar:\n"
                 described += grammar.definition
             return wire.FunctionDeclaration(
-                name,
+                tool.name,
                 described.strip() or UNSET,
                 {
                     "type": "object",
@@ -156,11 +154,9 @@ def _encode_choice(content: Generation) -> wire.ToolConfig | UnsetType:
         case AnyTool():
             config = wire.FunctionCallingConfig("ANY")
         case NamedTool(name):
-            config = wire.FunctionCallingConfig("ANY", [encode_name(name)])
+            config = wire.FunctionCallingConfig("ANY", [name])
         case AllowedTools(names, required):
-            config = wire.FunctionCallingConfig(
-                "ANY" if required else "VALIDATED", [encode_name(name) for name in names]
-            )
+            config = wire.FunctionCallingConfig("ANY" if required else "VALIDATED", list(names))
         case HostedChoice():
             raise refused_choice(choice)
         case _:

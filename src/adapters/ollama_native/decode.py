@@ -29,9 +29,9 @@ from ...domain.request import Generation
 from ...domain.tools import CustomTool
 from ..transport.answers import FramedLanguage, Reader
 from . import wire
+from .call_ids import make_call_id
 from .errors import decode_error, decode_error_line
 from .lines import LineSplitter
-from .names import make_call_id
 
 # Servers before 0.1.45 tell no reason.
 _REASONS: Final[Mapping[str, FinishReason]] = {

@@ -45,6 +45,11 @@ ELSEWHERE = Capabilities(dialects=frozenset[Dialect]())
         (CLAUDE, (HEAD, ASKED, LATER), False),
         (CLAUDE, (ASKED, CALL, RESULT, LATER), False),
         (CLAUDE, (HEAD, ASKED, SAID, LATER), True),
+        (CLAUDE, (ASKED, CALL, replace(CALL, id="call_2"), RESULT, LATER), True),
+        # Somebody has to be answered: where all is instructions, the last is what was asked.
+        (Capabilities(), (HEAD, LATER), False),
+        (Capabilities(system_turns=False), (HEAD, LATER), True),
+        (CLAUDE, (LATER,), True),
         (replace(CLAUDE, system_turns=False), (HEAD, ASKED, LATER), True),
     ],
 )

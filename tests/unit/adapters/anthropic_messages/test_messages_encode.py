@@ -453,28 +453,20 @@ def later_system(*before: Item) -> Any:
 
 def test_later_system_messages_are_turns_where_the_model_takes_them() -> None:
     assert later_system(user("Hi"))[-1] == {"role": "system", "content": "New rule."}
-    said = Message(Role.ASSISTANT, (Text("So."),))
-    assert later_system(user("Hi"), said)[-1] == {
-        "role": "user",
-        "content": "<system>\nNew rule.\n</system>",
-    }
     result = (ToolCall("c", "f", "{}"), ToolResult("c", (Text("out"),)))
     assert [turn["role"] for turn in later_system(user("Hi"), *result)] == [
         "user", "assistant", "user", "system",
     ]  # fmt: skip
+
+
+def test_system_messages_elsewhere_are_refused() -> None:
     rule = Message(Role.SYSTEM, (Text("New rule."),))
-    older = encode(Generation((user("Hi"), rule)), "claude-opus-4-6")["messages"]
-    assert [turn["role"] for turn in older] == ["user"]
-
-
-def test_a_system_message_does_not_part_the_results_of_a_turn() -> None:
+    with pytest.raises(UnsupportedFeature, match="no system messages there"):
+        encode(Generation((user("Hi"), rule)), "claude-opus-4-6")
     calls = (ToolCall("a", "f", "{}"), ToolCall("b", "f", "{}"))
-    rule = Message(Role.SYSTEM, (Text("New rule."),))
-    results = (ToolResult("a", (Text("1"),)), rule, ToolResult("b", (Text("2"),)))
-    turns = encode(Generation((user("Hi"), *calls, *results)), NEWEST)["messages"]
-    assert [block["type"] for block in turns[-1]["content"]] == [
-        "tool_result", "tool_result", "text",
-    ]  # fmt: skip
+    for before in ((Message(Role.ASSISTANT, (Text("So."),)),), (*calls, ToolResult("a", ()))):
+        with pytest.raises(UnsupportedFeature, match="no system messages there"):
+            later_system(user("Hi"), *before)
 
 
 def test_results_hold_images() -> None:

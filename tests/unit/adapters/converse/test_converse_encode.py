@@ -329,3 +329,13 @@ def test_the_assistant_may_have_spoken_first_and_last() -> None:
     turns = sent(Generation(items))["messages"]
     assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant"]
     assert turns[-1]["content"] == [{"text": "Because"}]
+
+
+def test_a_later_instruction_is_refused() -> None:
+    later = Message(Role.SYSTEM, (Text("New rule."),))
+    with pytest.raises(UnsupportedFeature, match="no system messages there"):
+        encode_request(
+            Generation((user("Hi"), later)),
+            model=CLAUDE,
+            capabilities=capabilities_of(CLAUDE, Way.CONVERSE, ""),
+        )

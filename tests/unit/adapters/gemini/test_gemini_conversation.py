@@ -28,7 +28,7 @@ from tests.support.fake_gemini import FakeGemini
 from tests.support.turns import Talk, final_text, results_of, user
 
 CITY = FunctionTool(
-    "get weather", None, {"type": "object", "properties": {"city": {"type": "string"}}}
+    "get_weather", None, {"type": "object", "properties": {"city": {"type": "string"}}}
 )
 TOOLS = (CITY, FunctionTool("get_time"))
 MODELS = ["gemini-3.8-flash", "gemini-2.5-flash"]
@@ -58,7 +58,7 @@ def test_a_tool_conversation_with_thoughts_runs_to_its_end(
     assert final_text(items).startswith("The tools said: result 0")
     calls = [item for item in items if isinstance(item, ToolCall)]
     assert len({call.id for call in calls}) == len(calls) == 2
-    assert calls[0].name == "get weather"
+    assert calls[0].name == "get_weather"
     assert (calls[0].proof is not None) == model.startswith("gemini-3")
 
 
@@ -123,12 +123,12 @@ def test_a_history_of_other_vendors_is_taken(model: str) -> None:
     history: tuple[Item, ...] = (
         user("One"),
         Reasoning("from afar", Proof(Vendor.ANTHROPIC, "claude-x", "signature", "abc")),
-        ToolCall("toolu_1", "get weather", '{"city":"Oslo"}'),
+        ToolCall("toolu_1", "get_weather", '{"city":"Oslo"}'),
         ToolResult("toolu_1", (Text("Rain."),)),
         Message(Role.ASSISTANT, (Text("It rains."),)),
         user("call"),
         Reasoning("more", Proof(Vendor.ANTHROPIC, "claude-x", "signature", "abc")),
-        ToolCall("toolu_2", "get weather", '{"city":"Rome"}'),
+        ToolCall("toolu_2", "get_weather", '{"city":"Rome"}'),
         ToolCall("toolu_3", "get_time", ""),
         ToolResult("toolu_3", (Text("noon"),)),
         ToolResult("toolu_2", (Text("Sun."),)),

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmux.adapters.gemini.decode import GeminiStreamDecoder, decode_reason, decode_whole
-from modelmux.adapters.gemini.names import encode_name, renamed
 from modelmux.adapters.transport.sse import SseFrame
 from modelmux.domain.conversation import Message, Proof, Reasoning, Role, Text, ToolCall, Vendor
 from modelmux.domain.errors import (
@@ -86,14 +85,6 @@ def test_the_text_of_a_custom_tool_is_taken_out_of_its_object() -> None:
         ToolCallStarted(0, "g1", "shell", "custom", signed("CiQBcall")),
         ToolCallDelta(0, 'ls "a b"ä'),
     ]
-
-
-def test_a_renamed_function_comes_back_under_the_callers_name() -> None:
-    names = renamed(["1st step", "fine"])
-    sent = encode_name("1st step")
-    frame = f'{{"candidates":[{{"content":{{"parts":[{{"functionCall":{{"name":"{sent}"}}}}]}}}}]}}'
-    events = GeminiStreamDecoder(MODEL, names).feed((SseFrame(b"", frame.encode()),))
-    assert [event.name for event in events if isinstance(event, ToolCallStarted)] == ["1st step"]
 
 
 def test_calls_of_answers_without_an_id_differ_from_answer_to_answer() -> None:

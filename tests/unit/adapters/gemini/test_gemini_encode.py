@@ -8,7 +8,6 @@ import pytest
 
 from modelmux.adapters.gemini.capabilities import BASE, RULES
 from modelmux.adapters.gemini.encode import encode_request
-from modelmux.adapters.gemini.names import encode_name
 from modelmux.domain.capabilities import ImageInput, Thinking, resolve
 from modelmux.domain.conversation import (
     FileReference,
@@ -27,7 +26,7 @@ from modelmux.domain.conversation import (
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import InvalidRequest, UnsupportedFeature
 from modelmux.domain.request import Generation, Sampling
-from modelmux.domain.tools import AllowedTools, FunctionTool
+from modelmux.domain.tools import FunctionTool
 from tests.support.turns import user
 
 HELLO = Generation((user("Hello"),))
@@ -169,24 +168,6 @@ def test_the_stand_in_is_for_the_open_turn_of_models_that_check() -> None:
     )
 
 
-def test_allowed_tools_are_named_in_geminis_alphabet() -> None:
-    tools = (FunctionTool("1st step"), FunctionTool("other"))
-    body = encode(replace(HELLO, tools=tools, tool_choice=AllowedTools(("1st step",), True)))
-    config = body["toolConfig"]["functionCallingConfig"]
-    declared = [one["name"] for one in body["tools"][0]["functionDeclarations"]]
-    assert config == {"mode": "ANY", "allowedFunctionNames": [declared[0]]}
-    assert declared[1] == "other"
-
-
-def test_names_outside_the_alphabet_never_meet() -> None:
-    names = ["get_weather", "a b", "a:b", "a/b", "1a", "-a", "", "ü", "x" * 128, "x" * 129]
-    encoded = [encode_name(name) for name in names]
-    assert len(set(encoded)) == len(names)
-    assert max(map(len, encoded)) <= 128
-    assert encoded[0] == "get_weather"
-    assert all(name[0].isalpha() or name[0] == "_" for name in encoded)
-
-
 @pytest.mark.parametrize(
     ("effort", "thinking"),
     [
@@ -225,3 +206,9 @@ def test_the_rules_tell_the_models_apart(
     assert record.thinking is thinking
     assert (Effort.MINIMAL in record.effort_levels) is minimal
     assert record.thinking_off is off
+
+
+def test_a_later_instruction_is_refused() -> None:
+    later = Message(Role.SYSTEM, (Text("New rule."),))
+    with pytest.raises(UnsupportedFeature, match="no system messages there"):
+        contents(user("Hi"), later)
