@@ -68,9 +68,7 @@ _CALL = st.one_of(
     shaped({"type": st.just("custom"), "custom": shaped({"name": NAMES, "input": WORDS})}),
 )
 _GRAMMAR = shaped({"syntax": st.sampled_from(["lark", "regex"]), "definition": WORDS})
-_FORMAT = st.one_of(
-    st.just({"type": "text"}), shaped({"type": st.just("grammar"), "grammar": _GRAMMAR})
-)
+_FORMAT = st.one_of(one_of_type("text"), shaped({"type": st.just("grammar"), "grammar": _GRAMMAR}))
 
 
 @st.composite
@@ -122,7 +120,7 @@ def _tools(draw: st.DrawFn) -> Json:
                 shaped(
                     {"name": st.just(name)},
                     description=WORDS,
-                    parameters=SCHEMAS | st.just({}),
+                    parameters=SCHEMAS | st.just(NO_MEMBERS),
                     strict=st.booleans(),
                 )
             )

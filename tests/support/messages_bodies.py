@@ -252,8 +252,9 @@ def _few(most: int) -> Callable[[], bool]:
 
 def _spare_marks(value: Any, may: Callable[[], bool]) -> None:  # Any: JSON
     """Take out the marks behind the first ones that may stay: no more are taken."""
+    inner: Json = value
+    elements: list[Any] = value
     if isinstance(value, dict):
-        inner: Json = value
         for name in list(inner):
             if name == "cache_control":
                 if not may():
@@ -261,5 +262,5 @@ def _spare_marks(value: Any, may: Callable[[], bool]) -> None:  # Any: JSON
             else:
                 _spare_marks(inner[name], may)
     elif isinstance(value, list):
-        for one in list[Any](value):
+        for one in elements:
             _spare_marks(one, may)

@@ -7,7 +7,9 @@ is taken from the expected by a function that says why; everything else has to b
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 
 from modelmux.adapters.anthropic_messages import decode as messages_in
@@ -56,6 +58,7 @@ from tests.support.lawful_answers import lawful_answers
 from tests.support.responses_records import OpenSealer, answered, asked, whole_stream
 from tests.support.streams import fold, read_chunks
 
+_decode = msgspec.json.Decoder(dict[str, Any]).decode  # Any: what a tool is called with
 SEALER = OpenSealer()
 TENANT = "acme"
 ASKED = settings(max_examples=200, deadline=None)
@@ -335,10 +338,8 @@ def unsealed(item: Reasoning) -> Reasoning:
 
 def parsed(arguments: str) -> str:
     try:
-        value = json.loads(arguments.strip() or "{}")
-    except ValueError:
-        return arguments
-    if not isinstance(value, dict):
+        value = _decode(arguments.strip() or "{}")
+    except msgspec.DecodeError:
         return arguments
     if value.keys() == {"unparsed_arguments"}:
         return str(value["unparsed_arguments"])
