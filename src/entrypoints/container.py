@@ -173,10 +173,7 @@ def _entries(
 ) -> tuple[ProviderEntry, ...]:
     """Return each adapter inside its filters.
 
-    Outermost first: proofs are put back before anything is judged; images are fetched and the
-    request adjusted once, not again for each retry; answers are held to the schema and the tools
-    as they were before that; what is too long is what the target was sent; each part of many
-    embeddings is tried again by itself; every attempt is metered.
+    Why they stand in this order is told in decision 33.
     """
     retry = loaded.settings.retry
     policy = RetryPolicy(retry.attempts - 1, retry.first_wait_s, retry.longest_wait_s)
