@@ -32,7 +32,7 @@ from ...domain.tools import (
 )
 from . import wire
 from .blocks import Media, encode_mark
-from .schemas import close_objects, input_schema
+from .schemas import input_schema
 from .thinking import encode_thinking
 from .turns import Turns, encode_turns
 
@@ -168,9 +168,7 @@ def _encode_tools(content: Generation, turns: Turns) -> list[wire.Tool | JsonObj
     ]
     if not tools:
         # A conversation with calls in it must define tools, though none may be called any more.
-        tools = [
-            wire.Tool(name, input_schema(None, strict=False, param="")) for name in turns.called
-        ]
+        tools = [wire.Tool(name, input_schema(None, param="")) for name in turns.called]
     return tools
 
 
@@ -182,13 +180,12 @@ def called_by(tool: ToolDefinition) -> str:
 def _encode_tool(tool: ToolDefinition, number: int) -> wire.Tool | JsonObject:
     match tool:
         case FunctionTool():
-            strict = tool.strict is True
             param = f"tools[{number}].function.parameters"
             said = wire.Tool(
                 tool.name,
-                input_schema(tool.parameters, strict=strict, param=param),
+                input_schema(tool.parameters, param=param),
                 tool.description or UNSET,
-                True if strict else UNSET,
+                True if tool.strict else UNSET,
                 encode_mark(tool.cache),
             )
             if not tool.extras:
@@ -248,8 +245,7 @@ def _encode_output(content: Generation, effort: Effort | None) -> wire.OutputCon
     word = UNSET if effort is None else _EFFORT_WORDS[effort]
     wanted = content.output_format
     if isinstance(wanted, SchemaText):
-        schema = close_objects(wanted.schema, param="response_format")
-        return wire.OutputConfig(word, wire.Format(schema))
+        return wire.OutputConfig(word, wire.Format(wanted.schema))
     return UNSET if word is UNSET else wire.OutputConfig(word)
 
 

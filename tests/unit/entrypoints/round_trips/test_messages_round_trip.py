@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 
 from modelmux.adapters.anthropic_messages.encode import encode_request
-from modelmux.adapters.anthropic_messages.schemas import close_objects
 from modelmux.domain.capabilities import Capabilities, Thinking
 from modelmux.domain.request import Caller, Generation
 from modelmux.entrypoints.members import decode_members
@@ -91,8 +90,6 @@ def usual(body: Json) -> Json:
     told["messages"] = turns([usual_message(message) for message in told["messages"]])
     if "system" in told:
         told["system"] = usual_content(told["system"])
-    if "output_config" in told:
-        told["output_config"] = usual_output(told["output_config"])
     nothing: Json = {}
     for name, value in (
         # What holds anyway.
@@ -163,17 +160,6 @@ def usual_tool(tool: Json) -> Json:
     if tool.get("type", "custom") != "custom":
         return tool  # of the vendor's, whole
     told = {name: said for name, said in tool.items() if name != "type"}
-    if told.get("strict"):
-        told["input_schema"] = close_objects(told["input_schema"], param="tools")
-    else:
+    if not told.get("strict"):
         told.pop("strict", None)
     return told
-
-
-def usual_output(output: Json) -> Json:
-    """Schemas that are held to must say of each object that it has no other members."""
-    if "format" not in output:
-        return output
-    form: Json = output["format"]
-    schema = close_objects(form["schema"], param="output_config")
-    return {**output, "format": {**form, "schema": schema}}
