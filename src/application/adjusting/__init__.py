@@ -49,9 +49,9 @@ _STEPS: tuple[Callable[[Fitting], None], ...] = (
     # become flat before functions are looked at one by one.
     fit_hosted_tools,
     fit_builtin_tools,
-    fit_tool_extras,
     fit_output_format,
     fit_namespaces,
+    fit_tool_extras,
     fit_tools,
     # Whether the model thinks, before what does not go with thinking: forced tools, sampling.
     fit_wish,

@@ -135,3 +135,11 @@ def test_a_name_that_is_taken_or_does_not_fit_gets_another() -> None:
     assert flat["crm", "find"].startswith("crm__find_")
     assert flat["crm", "note"] == "crm__note"
     assert [len(flat[long.name, tool.name]) for tool in long.tools] == [64, 64]
+
+
+def test_what_a_tool_in_a_namespace_has_for_openai_alone_stays_there() -> None:
+    tool = FunctionTool("find", extras={"defer_loading": True})
+    asked = content_of(user("Hi"), tools=(ToolNamespace("crm", (tool,)),))
+    content, made = adjust(asked, CLAUDE, dialect=Dialect.RESPONSES)
+    assert content.tools == (FIND,)
+    assert "tools.defer_loading" in [one.param for one in made]
