@@ -193,3 +193,22 @@ class GenerationRequest:
             self.terms,
             schema_rules,
         )
+
+    def translated(self, content: Deferred[Generation]) -> "GenerationRequest":
+        """Return the request with other `content`, which closes the relay lane."""
+        return GenerationRequest(
+            self.model,
+            self.dialect,
+            self.stream,
+            content,
+            self.caller,
+            None,
+            self.include_usage,
+            self.turn,
+            self.capabilities,
+            self.policy,
+            self.journal,
+            self.embedding,
+            self.terms,
+            self.schema_rules,
+        )

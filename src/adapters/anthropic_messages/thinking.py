@@ -79,6 +79,8 @@ def _encode_form(
     """Return the switch and the effort of a model that decides itself how much it thinks."""
     effort = None if content.effort is Effort.NONE else content.effort
     always = capabilities.thinking is Thinking.EFFORT
+    if content.thinking is None and content.effort is None and content.reasoning_text is None:
+        return UNSET, None  # nobody said anything of it
     match content.thinking:
         case NoThinking():
             return _disabled(capabilities), effort

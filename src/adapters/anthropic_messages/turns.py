@@ -82,8 +82,10 @@ def encode_turns(
     return building.finish(_encode_system(items[:head]))
 
 
-def _encode_system(head: Iterable[Item]) -> wire.System:
+def _encode_system(head: Sequence[Item]) -> wire.System:
     """Return what stands before all turns: blocks where marks or the caller's own ends matter."""
+    if not head:
+        return ""
     said = [_text_blocks(item) for item in head if isinstance(item, Message)]
     blocks = [block for one in said for block in one]
     texts = [block.text for block in blocks if _is_plain(block)]

@@ -14,7 +14,7 @@ from ...domain.capabilities import Capabilities
 from ...domain.conversation import Item, ToolCall
 from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject, JsonValue
-from ...domain.tools import FunctionTool
+from ...domain.tools import FunctionTool, ToolDefinition, ToolNamespace
 from ..schemas import DATA, NAME_MAPS
 from .fitting import Fitting, each
 from .patterns import NamePattern, name_pattern
@@ -46,15 +46,21 @@ def field_names(parameters: JsonObject | None, can: Capabilities) -> Mapping[str
     return names
 
 
+def keep_their_fields(tools: Iterable[ToolDefinition], can: Capabilities) -> bool:
+    """Whether no field of `tools` has to be renamed: one look at all of them."""
+    if can.field_names is None:
+        return True
+    known: set[str] = set()
+    for tool in tools:
+        for inner in tool.tools if isinstance(tool, ToolNamespace) else (tool,):
+            if isinstance(inner, FunctionTool) and inner.parameters is not None:
+                _collect(inner.parameters, known, 0)
+    return name_pattern(can.field_names).takes_all(known)
+
+
 def fit_fields(fit: Fitting) -> None:
     """Rename the fields of tools, and of the calls that are remembered of them."""
-    if fit.can.field_names is None:
-        return
-    known: set[str] = set()
-    for tool in fit.content.tools:
-        if isinstance(tool, FunctionTool) and tool.parameters is not None:
-            _collect(tool.parameters, known, 0)
-    if name_pattern(fit.can.field_names).takes_all(known):
+    if keep_their_fields(fit.content.tools, fit.can):
         return
     renamed: dict[str, Mapping[str, str]] = {}
     tools = list(fit.content.tools)

@@ -38,6 +38,7 @@ class Fitting:
     answer_tool: FunctionTool | None = None
     made: list[Adjustment] = field(default_factory=list[Adjustment])
     kinds: frozenset[type] = field(init=False)
+    _outward: Dialect | None = field(init=False)
 
     def __post_init__(self) -> None:
         items = self.content.items
@@ -47,10 +48,13 @@ class Fitting:
             if isinstance(item, _IN_PARTS):
                 kinds.update(map(type, item.parts))
         self.kinds = frozenset(kinds)
+        self._outward = outward(self.dialect, self.content, self.can)
 
     @property
     def outward(self) -> Dialect | None:
         """The language of clients that the request goes out in, None for another one."""
+        if not self.can.tools_only_on_responses:  # else it hangs on what there is by now
+            return self._outward
         return outward(self.dialect, self.content, self.can)
 
     def tell(self, param: str, action: str, detail: str) -> None:

@@ -1,6 +1,6 @@
 """Adjusting: fits each request to its target, by the route's policy, and says what it changed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...domain.deferred import Deferred
 from ...domain.errors import InvalidRequest, UnsupportedFeature
@@ -27,7 +27,7 @@ class Adjusting(LlmProvider):
         changed = moved or content.items is not asked.items
         if adjustments or changed or not relays(request):
             record(request, (*adjustments, *ignored_members(asked)))
-            request = replace(request, content=Deferred.of(content), verbatim=None)
+            request = request.translated(Deferred.of(content))
         try:
             return await self.inner.open(request)
         except (InvalidRequest, UnsupportedFeature) as error:

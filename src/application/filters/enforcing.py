@@ -4,7 +4,7 @@ Not every vendor has a word for "only these" or "one at a time", none but OpenAI
 and some take only some names: what was said otherwise on the way out is made good on the way back.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...domain.adjustments import Adjustment
@@ -26,7 +26,7 @@ from ...domain.events import (
 from ...domain.journal import Journal
 from ...domain.request import Generation, GenerationRequest
 from ...domain.tools import AllowedTools, FunctionTool, ToolDefinition, ToolNamespace
-from ..adjusting.fields import field_names, rename
+from ..adjusting.fields import field_names, keep_their_fields, rename
 from ..adjusting.form import answer_tool
 from ..adjusting.namespaces import Address, addresses, tool_names
 from ..lanes import WITHOUT_CONTENT
@@ -77,8 +77,10 @@ def rules_of(content: Generation, can: Capabilities, dialect: Dialect) -> Rules 
     if isinstance(choice, AllowedTools):
         allowed = frozenset(addresses(content.tools, choice.names))
     # Calls of the past have names too, but nobody calls what is not among the tools any more.
-    present = replace(content, items=())
-    spaces = {flat: address for address, flat in tool_names(dialect, present, can).items()}
+    named = tool_names(dialect, content, can)
+    if named:
+        named = tool_names(dialect, replace(content, items=()), can)
+    spaces = {flat: address for address, flat in named.items()}
     fields = _ways_back(content.tools, can, frozenset(spaces.values()))
     alone = content.parallel_tool_calls is False
     if spaces or alone or fields or allowed is not None:
@@ -87,10 +89,10 @@ def rules_of(content: Generation, can: Capabilities, dialect: Dialect) -> Rules 
 
 
 def _ways_back(
-    tools: Iterable[ToolDefinition], can: Capabilities, flat: Container[Address]
+    tools: Sequence[ToolDefinition], can: Capabilities, flat: Container[Address]
 ) -> Mapping[Address, Mapping[str, str]]:
     """Return the way back for the fields of each function; of those in namespaces, if `flat`."""
-    if can.field_names is None:
+    if keep_their_fields(tools, can):
         return {}
     ways: dict[Address, Mapping[str, str]] = {}
     for tool in tools:
