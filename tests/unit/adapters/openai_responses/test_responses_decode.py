@@ -279,8 +279,9 @@ def test_thoughts_that_are_sealed_alone_are_kept_and_empty_ones_are_none() -> No
 
 
 def test_messages_with_empty_thoughts_between_them_stay_two() -> None:
-    message = {"type": "message", "content": [{"type": "output_text", "text": "a"}]}
-    body = whole(output=[message, {"type": "reasoning", "id": "rs_1", "summary": []}, message])
+    message: JsonObject = {"type": "message", "content": [{"type": "output_text", "text": "a"}]}
+    empty: JsonObject = {"type": "reasoning", "id": "rs_1", "summary": []}
+    body = whole(output=[message, empty, message])
     (candidate,) = folded(decode_whole(body, reading=READING)).candidates
     assert candidate.items == (said("a"), said("a"))
 
