@@ -74,6 +74,8 @@ def _add_sampling(body: Members, content: Generation) -> None:
         body["temperature"] = sampling.temperature
     if sampling.top_p is not None:
         body["top_p"] = sampling.top_p
+    if sampling.top_k is not None:
+        body["top_k"] = sampling.top_k
     if sampling.presence_penalty is not None:
         body["presence_penalty"] = sampling.presence_penalty
     if sampling.frequency_penalty is not None:

@@ -114,7 +114,7 @@ MISTRAL: Final = Preset(
     capabilities=replace(
         _OPEN_MODELS,
         restrictions=True,
-        sampling=BASE.sampling - {"logit_bias"},
+        sampling=(BASE.sampling - {"logit_bias"}) | {"top_k"},
         system_turns=False,
         prefill=False,
         verbosity=False,

@@ -99,6 +99,7 @@ def _add_sampling(body: Members, content: Generation) -> None:
     for name, value in (
         ("temperature", sampling.temperature),
         ("top_p", sampling.top_p),
+        ("top_k", sampling.top_k),
         ("presence_penalty", sampling.presence_penalty),
         ("frequency_penalty", sampling.frequency_penalty),
         ("seed", sampling.seed),
