@@ -153,7 +153,7 @@ class MessagesStreamDecoder(StreamDecoder):
                 pass  # `ping`, and whatever comes to be
 
     def _begin_block(self, start: wire.BlockStart, events: list[StreamEvent]) -> None:
-        content = _decode_block(start.content_block)
+        content = _read_block(start.content_block)
         block: _Block
         match content.type:
             case "text":
@@ -242,6 +242,17 @@ class _Block:
         self.value: JsonObject = {}
 
 
+def _read_block(raw: msgspec.Raw) -> wire.ContentBlock:
+    """Return a block; of one that is not known here only the type counts, whatever it holds."""
+    try:
+        return _decode_block(raw)
+    except msgspec.ValidationError:
+        kind = _decode_type(raw).type
+        if kind in _KNOWN or kind == "tool_use":
+            raise
+        return wire.ContentBlock(kind)
+
+
 def _cited(block: wire.ContentBlock) -> list[AnnotationAdded]:
     return [AnnotationAdded(citation) for citation in block.citations or ()]
 
@@ -296,7 +307,7 @@ def decode_whole(
         events: list[StreamEvent] = [ResponseStarted(message.id, message.model or model)]
         calls = 0
         for raw in message.content:
-            block = _decode_block(raw)
+            block = _read_block(raw)
             if block.type == "tool_use":
                 events.extend(_whole_call(block, calls, custom_tools))
                 calls += 1

@@ -264,6 +264,27 @@ def test_to_others_they_are_nothing(whole: bool) -> None:
     assert events[1:-1] == [TextDelta("So.")]
 
 
+@pytest.mark.parametrize("opaque", [True, False])
+@pytest.mark.parametrize("member", ["text", "data", "id", "citations"])
+def test_a_block_of_tomorrow_may_hold_anything(opaque: bool, member: str) -> None:
+    block: JsonObject = {"type": "hologram", member: {"of": 7}}
+    body = json.dumps({"content": [block], "stop_reason": "end_turn"}).encode()
+    stream = [
+        frame("message_start", message={"id": "m", "model": MODEL}),
+        frame("content_block_start", index=0, content_block=block),
+        frame("content_block_stop", index=0),
+        frame("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}),
+        frame("message_stop"),
+    ]
+    told = [OpaqueItemAdded(OpaqueItem("hologram", block, Dialect.MESSAGES))] if opaque else []
+    assert decode_whole(body, model=MODEL, opaque=opaque)[1:-1] == told
+    decoder = partial(MessagesStreamDecoder, MODEL, opaque=opaque)
+    assert read_chunks(decoder, [b"".join(stream)])[1:-1] == told
+    known = body.replace(b"hologram", b"text")
+    with pytest.raises(ProviderProtocolBroken):
+        decode_whole(known.replace(f'"{member}"'.encode(), b'"text"'), model=MODEL)
+
+
 def test_a_call_of_the_vendors_own_that_is_no_json_is_told() -> None:
     broken = WITH_SEARCH.replace(b'\\"x\\"}', b'\\"x')
     with pytest.raises(ProviderProtocolBroken, match="tool of its own"):
