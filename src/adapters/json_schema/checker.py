@@ -77,7 +77,12 @@ class JsonSchemaChecker(SchemaChecker):
         return tuple(faults)
 
     def _validator(self, schema: JsonObject) -> tuple[jsonschema_rs.Validator, Foresight]:
-        text = json.dumps(schema, sort_keys=True, separators=(",", ":"))
+        try:
+            text = json.dumps(schema, sort_keys=True, separators=(",", ":"))
+        except RecursionError:
+            raise InvalidRequest(
+                "A schema that nests so deeply is not checked.", param="response_format"
+            ) from None
         key = blake2b(text.encode(), digest_size=16).digest()
         found = self._compiled.get(key)
         if found is not None:

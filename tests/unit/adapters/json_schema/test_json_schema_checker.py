@@ -92,3 +92,12 @@ def test_a_pattern_that_searches_for_ever_is_given_up() -> None:
     began = time.monotonic()
     assert JsonSchemaChecker().check(schema, '"' + "a" * 3000 + '!"') != ()
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("depth", [200, 2000])
+def test_schemas_have_a_depth(depth: int) -> None:
+    schema: JsonObject = {"type": "object"}
+    for _ in range(depth):
+        schema = {"type": "object", "properties": {"inner": schema}}
+    with pytest.raises(InvalidRequest):
+        JsonSchemaChecker().admit(schema)
