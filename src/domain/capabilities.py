@@ -47,6 +47,8 @@ class SchemaForm(StrEnum):
     types becomes `anyOf`. `ONE_OF`: `oneOf` becomes `anyOf`. `ALL_OF`: `allOf` is merged.
     `TUPLES`: `prefixItems` becomes `items`. `EXCLUSIVE`: exclusive bounds of integers become
     inclusive. `CONST`: `const` becomes an `enum` of one. `OPEN_OBJECTS`: each object is closed.
+    `ROOT`: what stands at the top is an object; a reference there gives way. `RECURSION`: no schema
+    refers to itself. A schema that cannot be said so is not held to by the target at all.
     """
 
     REFS = "refs"
@@ -57,6 +59,8 @@ class SchemaForm(StrEnum):
     EXCLUSIVE = "exclusive"
     CONST = "const"
     OPEN_OBJECTS = "open_objects"
+    ROOT = "root"
+    RECURSION = "recursion"
 
 
 RESPONSES_SAMPLING: frozenset[str] = frozenset({"temperature", "top_p", "logprobs"})

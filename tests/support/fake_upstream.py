@@ -116,30 +116,35 @@ def decide(said: str, tools: Mapping[str, Json], results: Sequence[str], steps: 
     return Said(f"You said: {said}", thought)
 
 
-def sample(schema: Json, number: int = 0, root: Json | None = None) -> Any:
-    """Return a value that is valid for `schema`; `number` makes texts differ."""
+def sample(schema: Json, number: int = 0, root: Json | None = None, depth: int = 0) -> Any:
+    """Return a value that is valid for `schema`; `number` makes texts differ.
+
+    A list that holds itself, by references, ends empty.
+    """
     root = schema if root is None else root
     if "$ref" in schema:
         found: Any = root
-        for step in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        return sample(found, number, root)
+        for step in schema["$ref"].removeprefix("#").removeprefix("/").split("/"):
+            found = found[step] if step else found
+        return sample(found, number, root, depth + 1)
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
     for union in ("anyOf", "oneOf"):
         if union in schema:
-            return sample(schema[union][0], number, root)
+            return sample(schema[union][0], number, root, depth)
     kind = schema.get("type", "object")
     match kind if isinstance(kind, str) else kind[0]:
         case "object":
             members = schema.get("properties", {})
-            return {name: sample(inner, number, root) for name, inner in members.items()}
+            return {name: sample(inner, number, root, depth) for name, inner in members.items()}
         case "array":
             if "prefixItems" in schema:
-                return [sample(inner, number, root) for inner in schema["prefixItems"]]
-            return [sample(schema.get("items", {"type": "string"}), number, root)]
+                return [sample(inner, number, root, depth) for inner in schema["prefixItems"]]
+            if depth > 3 and "minItems" not in schema:
+                return []
+            return [sample(schema.get("items", {"type": "string"}), number, root, depth)]
         case "integer" | "number":
             least = schema.get("exclusiveMinimum", schema.get("minimum", -1) - 1) + 1
             return max(number, least)

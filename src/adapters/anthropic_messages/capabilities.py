@@ -53,7 +53,10 @@ DIRECT_BASE = Capabilities(
     ),
     # Lists of types and references are taken as they are.
     said_otherwise=frozenset(
-        {SchemaForm.ONE_OF, SchemaForm.ALL_OF, SchemaForm.TUPLES, SchemaForm.OPEN_OBJECTS}
+        {
+            SchemaForm.ONE_OF, SchemaForm.ALL_OF, SchemaForm.TUPLES, SchemaForm.OPEN_OBJECTS,
+            SchemaForm.RECURSION,
+        }
     ),
     proofs=Vendor.ANTHROPIC,
     file_urls=True,

@@ -6,7 +6,13 @@ November 2026.
 
 from typing import Final
 
-from ...domain.capabilities import Capabilities, CapabilityRule, ImageInput, Thinking
+from ...domain.capabilities import (
+    Capabilities,
+    CapabilityRule,
+    ImageInput,
+    SchemaForm,
+    Thinking,
+)
 
 # Held to by structured outputs alone: tools that are not strict may have them.
 _REFUSED_KEYWORDS: Final = frozenset(
@@ -49,6 +55,7 @@ BASE: Final = Capabilities(
     service_tiers=frozenset({"auto", "default", "standard_only"}),
     verbosity=False,
     refused_schema_keywords=_REFUSED_KEYWORDS,
+    said_otherwise=frozenset({SchemaForm.ROOT}),
     tool_names="[A-Za-z_][A-Za-z0-9_]*",
     embedding_batch=96,
     embedding_tokens=False,

@@ -22,6 +22,9 @@ _REFUSED_KEYWORDS = frozenset(
         "maxContains", "minProperties", "maxProperties", "patternProperties",
         "propertyNames", "dependentRequired", "dependentSchemas", "unevaluatedItems",
         "unevaluatedProperties", "if", "then", "else", "not", "default", "examples",
+        "discriminator", "dependencies", "additionalItems", "deprecated", "readOnly", "writeOnly",
+        "nullable", "example", "contentEncoding", "contentMediaType", "contentSchema",
+        "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$vocabulary", "x-*",
     }
 )  # fmt: skip
 
@@ -52,7 +55,9 @@ BASE = Capabilities(
     max_output_tokens=65_536,
     refused_schema_keywords=_REFUSED_KEYWORDS,
     # What of JSON Schema is read grows from model to model, and is promised for none.
-    said_otherwise=frozenset(SchemaForm) - {SchemaForm.OPEN_OBJECTS},
+    # Recursion is cut with the references.
+    said_otherwise=frozenset(SchemaForm)
+    - {SchemaForm.OPEN_OBJECTS, SchemaForm.ROOT, SchemaForm.RECURSION},
     all_tools_alike=True,
     proofs=Vendor.GOOGLE,
     failed_results=True,

@@ -1,9 +1,9 @@
 """How a target is held to a schema: by itself, by a forced call, or by words."""
 
-from ...domain.capabilities import Capabilities, SchemaForm, Structured
+from ...domain.capabilities import Capabilities, Structured
 from ...domain.request import Generation, SchemaText
 from ...domain.tools import FunctionTool
-from ..schemas import has_maps
+from ..schemas import at_top, sayable
 from .tools import forbids_forcing
 
 ANSWER_TOOL = "give_answer"
@@ -17,7 +17,7 @@ def holds_itself(content: Generation, can: Capabilities) -> bool:
         return False
     if content.tools and not can.structured_with_tools:
         return False
-    return SchemaForm.OPEN_OBJECTS not in can.said_otherwise or not has_maps(wanted.schema)
+    return sayable(wanted.schema, can.said_otherwise)
 
 
 def answer_tool(content: Generation, can: Capabilities) -> FunctionTool | None:
@@ -30,12 +30,9 @@ def answer_tool(content: Generation, can: Capabilities) -> FunctionTool | None:
         return None
     if content.tools or not can.tools or not can.forced_tool_choice or can.tools_only_on_responses:
         return None
-    if forbids_forcing(content, can) or wanted.schema.get("type") != "object":
+    schema = at_top(wanted.schema)
+    if forbids_forcing(content, can) or schema.get("type") != "object":
         return None
     told = f"{_PURPOSE} {wanted.description}" if wanted.description else _PURPOSE
-    strict = wanted.strict if can.strict_tools and not _has_maps_closed(wanted, can) else None
-    return FunctionTool(ANSWER_TOOL, told, wanted.schema, strict)
-
-
-def _has_maps_closed(wanted: SchemaText, can: Capabilities) -> bool:
-    return SchemaForm.OPEN_OBJECTS in can.said_otherwise and has_maps(wanted.schema)
+    held = can.strict_tools and sayable(schema, can.said_otherwise)
+    return FunctionTool(ANSWER_TOOL, told, schema, wanted.strict if held else None)

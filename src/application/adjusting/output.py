@@ -16,7 +16,7 @@ from ...domain.tools import (
     ToolDefinition,
 )
 from ..instructions import for_json, for_schema
-from ..schemas import has_maps, rewritten, without_keywords
+from ..schemas import at_top, rewritten, sayable, without_keywords
 from .fitting import Fitting, each
 from .form import holds_itself
 
@@ -40,7 +40,10 @@ def fit_output_format(fit: Fitting) -> None:
             fit.tell("response_format", "emulated", "the answer is the call of a tool")
             return
         fit.instruct(for_schema(wanted))
-        if can.structured is not Structured.NONE and can.json_object and not with_tools:
+        # The mode is one of objects.
+        fits_mode = at_top(wanted.schema).get("type", "object") == "object"
+        has_mode = can.structured is not Structured.NONE and can.json_object and not with_tools
+        if has_mode and fits_mode:
             fit.content = replace(fit.content, output_format=JsonText())
         else:
             fit.content = replace(fit.content, output_format=PLAIN_TEXT)
@@ -75,19 +78,18 @@ def fit_schemas(fit: Fitting) -> None:
 
 
 def _fit_strictness(fit: Fitting) -> None:
-    """A tool that takes what its schema does not name cannot be held to a closed one."""
-    if SchemaForm.OPEN_OBJECTS not in fit.can.said_otherwise:
-        return
+    """A tool cannot be held to a schema that the target has no form for."""
+    forms = fit.can.said_otherwise - {SchemaForm.ROOT}  # of tools it is an object's anyway
 
     def relaxed(tool: ToolDefinition) -> ToolDefinition:
-        if isinstance(tool, FunctionTool) and tool.strict and has_maps(tool.parameters):
-            return replace(tool, strict=None)
+        if isinstance(tool, FunctionTool) and tool.strict and tool.parameters is not None:
+            return tool if sayable(tool.parameters, forms) else replace(tool, strict=None)
         return tool
 
     tools = each(fit.content.tools, relaxed)
     if tools is not fit.content.tools:
         fit.content = replace(fit.content, tools=tools)
-        fit.tell("tools.strict", "dropped", "the model takes no objects with members of any name")
+        fit.tell("tools.strict", "dropped", "the model cannot be held to such a schema")
 
 
 class _Losses:

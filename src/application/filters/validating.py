@@ -1,6 +1,7 @@
 """Validating: answers are checked against the schema that was asked for.
 
-Where the target holds to a schema itself, that is believed, unless the route asks for more.
+Where the target holds to a schema itself, that is believed, unless the route asks for more, or the
+target was told less than the schema says.
 """
 
 from collections.abc import Sequence
@@ -47,7 +48,11 @@ class Validating(LlmProvider):
             return await self.inner.open(request)
         itself = holds_itself(content, request.capabilities)
         if itself and not asked_for:
-            return await self.inner.open(request)
+            answer = await self.inner.open(request)
+            if not _was_weakened(request):
+                return answer
+            case = _Case(self, request, content, wanted, fences=False)
+            return (_WatchedAnswer if request.stream else _CheckedAnswer)(answer, case)
         if rules.strict:
             self._admit(wanted, request)
         if request.verbatim is not None:
@@ -194,6 +199,12 @@ class _CheckedAnswer(WrappedAnswer):
                 one for one in journal.adjustments[len(noted) :] if one not in noted
             ]
             journal.told[:] = told + [one for one in journal.told[len(told) :] if one not in told]
+
+
+def _was_weakened(request: GenerationRequest) -> bool:
+    """Whether the target was told less than the caller's schema; noted when it was asked."""
+    param = spelled(_PARAM + ".schema", request.dialect)
+    return any(one.param == param for one in request.journal.adjustments)
 
 
 def _can_be_mended(case: _Case, verdict: Judgement) -> bool:

@@ -13,10 +13,13 @@ DATA = frozenset({"const", "enum", "default", "examples", "required"})
 
 
 def without_keywords(schema: JsonObject, refused: Collection[str], dropped: set[str]) -> JsonObject:
-    """Return `schema` without the `refused` keywords at any depth; note them in `dropped`."""
+    """Return `schema` without the `refused` keywords at any depth; note them in `dropped`.
+
+    `x-*` among them is each that begins so.
+    """
     kept: JsonObject = {}
     for key, value in schema.items():
-        if key in refused:
+        if key in refused or (key.startswith("x-") and "x-*" in refused):
             dropped.add(key)
         elif key in NAME_MAPS and isinstance(value, dict):
             kept[key] = {name: _simpler(inner, refused, dropped) for name, inner in value.items()}

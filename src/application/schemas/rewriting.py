@@ -8,7 +8,6 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from ...domain.capabilities import SchemaForm
 from ...domain.errors import UnsupportedFeature
@@ -16,6 +15,8 @@ from ...domain.json_values import JsonObject, JsonValue
 from .choices import are_apart, by_type
 from .keywords import DATA
 from .merging import merged
+from .references import named
+from .root import at_top
 
 _MOST_NODES = 10_000
 _DEEPEST = 150
@@ -34,7 +35,7 @@ def rewritten(schema: JsonObject, forms: frozenset[SchemaForm], *, param: str) -
         UnsupportedFeature: it is too large or too deep, or refers to what is not in it.
     """
     work = _Rewriting(schema, forms, param)
-    said = work.schema(schema, 0, ())
+    said = work.schema(at_top(schema) if SchemaForm.ROOT in forms else schema, 0, ())
     if SchemaForm.REFS in forms:
         said = {key: value for key, value in said.items() if key not in ("$defs", "definitions")}
     return Rewritten(said, tuple(sorted(work.lost)))
@@ -109,38 +110,27 @@ class _Rewriting:
         self, node: JsonObject, path: tuple[str, ...]
     ) -> tuple[JsonObject, tuple[str, ...]]:
         while SchemaForm.REFS in self.forms and "$ref" in node:
-            named = node["$ref"]
+            address = str(node["$ref"])
             beside = {key: value for key, value in node.items() if key != "$ref"}
-            target = self._found(named)
-            if path.count(str(named)) >= _MOST_ROUNDS or len(path) > _DEEPEST:
+            target = self._found(node["$ref"])
+            if path.count(address) >= _MOST_ROUNDS or len(path) > _DEEPEST:
                 self.lost.add("$ref (a recursive one was cut)")
                 kind = target.get("type")
                 return ({"type": kind, **beside} if isinstance(kind, str) else beside), path
-            path = (*path, str(named))
+            path = (*path, address)
             both = merged(beside, target)
             node = {"allOf": [target, beside]} if both is None else both
         return node, path
 
-    def _found(self, named: JsonValue) -> JsonObject:
+    def _found(self, reference: JsonValue) -> JsonObject:
         """Return what a reference names; `True`, which allows anything, as the schema for that."""
-        found: JsonValue = None
-        if named == "#":
-            found = self.root
-        elif isinstance(named, str) and named.startswith("#/"):
-            found = self.root
-            for step in named[2:].split("/"):
-                name = unquote(step).replace("~1", "/").replace("~0", "~")
-                if isinstance(found, dict):
-                    found = found.get(name)
-                elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
-                    found = found[int(name)]
-                else:
-                    found = None
+        found = named(self.root, reference)
         if found is True:
             return {}
         if not isinstance(found, dict):
             raise UnsupportedFeature(
-                f"The schema refers to {str(named)[:100]!r}, which is not in it.", param=self.param
+                f"The schema refers to {str(reference)[:100]!r}, which is not in it.",
+                param=self.param,
             )
         # It is compared with what stands beside it, whatever it holds.
         held = sum(len(one) for one in found.values() if isinstance(one, list | dict))

@@ -12,12 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmux.application.schemas import has_maps, rewritten
+from modelmux.application.schemas import (
+    at_top,
+    has_maps,
+    is_recursive,
+    rewritten,
+    sayable,
+    without_keywords,
+)
 from modelmux.domain.capabilities import SchemaForm
 from modelmux.domain.errors import UnsupportedFeature
 from modelmux.domain.json_values import JsonObject, JsonValue
 
-ALL = frozenset(SchemaForm)
+ALL = frozenset(SchemaForm) - {SchemaForm.ROOT, SchemaForm.RECURSION}
 SAME = ALL - {SchemaForm.OPEN_OBJECTS}
 """The forms whose rewriting, where nothing is lost, changes nothing."""
 
@@ -361,3 +368,55 @@ def test_names_that_look_like_keywords_are_names() -> None:
 )
 def test_maps_are_found(schema: JsonObject, maps: bool) -> None:
     assert has_maps(schema) is maps
+
+
+LIST: JsonObject = {"type": "array", "items": {"$ref": "#/$defs/tree"}}
+TREE: JsonObject = {"type": "object", "properties": {"kids": LIST}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "recursive"),
+    [
+        ({"$defs": {"tree": TREE}, "$ref": "#/$defs/tree"}, True),
+        ({"items": {"$ref": "#"}}, True),
+        ({"anyOf": [{"$ref": "#/anyOf/1"}, {"not": {"$ref": "#/anyOf/0"}}]}, True),
+        ({"$defs": {"a": TEXT}, "items": {"$ref": "#/$defs/a"}}, False),
+        ({"properties": {"$ref": {"const": {"$ref": "#"}}}}, False),
+        ({"$ref": "#/nowhere"}, False),
+    ],
+)
+def test_what_leads_back_to_itself_is_found(schema: JsonObject, recursive: bool) -> None:
+    assert is_recursive(schema) is recursive
+    assert sayable(schema, frozenset({SchemaForm.RECURSION})) is not recursive
+
+
+def test_long_chains_of_references_are_followed() -> None:
+    links: dict[str, JsonValue] = {f"n{at}": {"$ref": f"#/$defs/n{at + 1}"} for at in range(20_000)}
+    assert not is_recursive({"$defs": {**links, "n20000": TEXT}, "$ref": "#/$defs/n0"})
+    assert is_recursive({"$defs": {**links, "n20000": {"$ref": "#/$defs/n0"}}})
+
+
+@pytest.mark.parametrize(
+    ("schema", "top"),
+    [
+        (
+            {"$defs": {"tree": TREE}, "$ref": "#/$defs/tree", "title": "T"},
+            {"$defs": {"tree": TREE}, "title": "T", **TREE},
+        ),
+        ({"$ref": "#/nowhere"}, {"$ref": "#/nowhere"}),
+        ({"$ref": "#"}, {"$ref": "#"}),
+        (TEXT, TEXT),
+    ],
+)
+def test_a_reference_at_the_top_gives_way(schema: JsonObject, top: JsonObject) -> None:
+    assert at_top(schema) == top
+    root = frozenset({SchemaForm.ROOT})
+    assert rewritten(schema, root, param="p").schema == top
+    assert sayable(schema, root) is (top.get("type") == "object")
+
+
+def test_whole_families_of_keywords_are_refused_by_a_star() -> None:
+    dropped: set[str] = set()
+    schema: JsonObject = {"x-order": 1, "properties": {"x-y": {"x-z": 1, **TEXT}}}
+    assert without_keywords(schema, {"x-*"}, dropped) == {"properties": {"x-y": TEXT}}
+    assert dropped == {"x-order", "x-z"}

@@ -11,7 +11,7 @@ from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.filters.adjusting import Adjusting
 from modelmux.application.filters.enforcing import Enforcing
 from modelmux.application.filters.validating import Validating
-from modelmux.domain.capabilities import Capabilities, Structured
+from modelmux.domain.capabilities import Capabilities, SchemaForm, Structured
 from modelmux.domain.conversation import Message, Role, Text
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.errors import InvalidRequest, SchemaUnmet, UpstreamFailed
@@ -28,7 +28,15 @@ from modelmux.domain.events import (
     Usage,
 )
 from modelmux.domain.json_values import JsonObject
-from modelmux.domain.request import LENIENT, GenerationRequest, SchemaRules, SchemaText, Verbatim
+from modelmux.domain.request import (
+    LENIENT,
+    GenerationRequest,
+    JsonText,
+    PlainText,
+    SchemaRules,
+    SchemaText,
+    Verbatim,
+)
 from modelmux.domain.tools import FunctionTool, NamedTool
 from tests.support.asking import asking, content_of, drain, text_of, user
 
@@ -319,3 +327,47 @@ async def test_elsewhere_the_schema_is_said_in_words(
     assert not any(
         isinstance(tool, FunctionTool) and tool.name == "give_answer" for tool in sent.tools
     )
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_target_that_was_told_less_is_not_believed(stream: bool) -> None:
+    can = Capabilities(refused_schema_keywords=frozenset({"minimum"}))
+    schema: JsonObject = {**SCHEMA, "minimum": 3}
+    request = request_of(can, stream=stream, schema=schema)
+    events, inner = await answered(request, saying(BAD))
+    assert text_of(events) == BAD
+    assert noted(request) == ["response_format.schema=dropped", "response_format=unmet"]
+    assert told(request) == noted(request)[: 1 if stream else 2]
+    assert inner.opens == 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "form"),
+    [
+        ({"type": "object", "properties": {"more": {"$ref": "#"}}}, SchemaForm.RECURSION),
+        ({"type": "object", "additionalProperties": {}}, SchemaForm.OPEN_OBJECTS),
+        ({"type": "array"}, SchemaForm.ROOT),
+    ],
+)
+async def test_what_a_target_has_no_form_for_is_asked_for_otherwise(
+    schema: JsonObject, form: SchemaForm
+) -> None:
+    request = request_of(Capabilities(said_otherwise=frozenset({form})), schema=schema)
+    await answered(request, saying(GOOD))
+    assert noted(request)[0] == "response_format=emulated"
+
+
+async def test_no_mode_of_objects_stands_against_a_list() -> None:
+    can = Capabilities(structured=Structured.JSON_OBJECT, forced_tool_choice=False)
+    for schema, form in (({"type": "array"}, PlainText), (SCHEMA, JsonText)):
+        request = request_of(can, schema=schema)
+        _, inner = await answered(request, saying(GOOD))
+        assert isinstance(inner.requests[0].content.get().output_format, form)
+
+
+async def test_a_call_has_what_the_top_of_the_schema_refers_to() -> None:
+    request = request_of(BY_CALL, schema={"$defs": {"city": SCHEMA}, "$ref": "#/$defs/city"})
+    _, inner = await answered(request, saying(GOOD))
+    (tool,) = inner.requests[0].content.get().tools
+    assert isinstance(tool, FunctionTool)
+    assert tool.parameters == {"$defs": {"city": SCHEMA}, **SCHEMA}
