@@ -127,9 +127,10 @@ class _History:
         self._last = last
         self._role = ""
         # Calls that wait, in order; dictionaries, for there may be thousands.
-        self._open: dict[str, None] = {}
+        self._open: dict[str, str] = {}
         self._answered: dict[str, None] = {}
-        self._called: set[str] = set()
+        # How often an id was given: some servers count anew in each answer.
+        self._called: dict[str, int] = {}
         self._calls_at = ""
         self._said = False
 
@@ -214,11 +215,11 @@ class _History:
             )
         if block.toolset_name is not None:
             reading.ignored["messages.toolset_name"] = None
-        del self._open[id_]
+        call_id = self._open.pop(id_)
         self._answered[id_] = None
         parts = decode_parts(block.content, f"{param}.content", reading) or (Text(""),)
         cache = reading.mark(block.cache_control)
-        self.items.append(ToolResult(id_, parts, bool(block.is_error), cache=cache))
+        self.items.append(ToolResult(call_id, parts, bool(block.is_error), cache=cache))
 
     def _say(self, content: str | Sequence[Raw | KnownBlock], place: str) -> None:
         if isinstance(content, str):
@@ -259,7 +260,7 @@ class _History:
         reading = self._reading
         if memoryview(block.input)[0] != 0x7B:  # {
             raise InvalidRequest("Input should be an object", param=f"{param}.input")
-        if block.id in self._called:
+        if block.id in self._open:
             raise InvalidRequest("`tool_use` ids must be unique", param=f"{param}.id")
         if block.caller is not None and block.caller.type != "direct":
             reading.ignored["messages.caller"] = None
@@ -267,10 +268,18 @@ class _History:
             reading.ignored["messages.toolset_name"] = None
         if not self._open:
             self._calls_at = param
-        self._called.add(block.id)
-        self._open[block.id] = None
+        call_id = self._open[block.id] = self._unused(block.id)
         cache = reading.mark(block.cache_control)
-        self.items.append(ToolCall(block.id, block.name, bytes(block.input).decode(), cache=cache))
+        self.items.append(ToolCall(call_id, block.name, bytes(block.input).decode(), cache=cache))
+
+    def _unused(self, id_: str) -> str:
+        """Return the id that a call has from here on; one of an earlier turn may have had its."""
+        called = self._called
+        while times := called.get(id_, 0):
+            called[id_] = times + 1
+            id_ = f"{id_}_{times + 1}"
+        called[id_] = 1
+        return id_
 
     def _think(self, block: ThinkingBlock, param: str) -> None:
         signature = block.signature

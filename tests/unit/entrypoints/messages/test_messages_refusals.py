@@ -186,10 +186,20 @@ def test_a_call_is_answered_once() -> None:
     assert refused(USER, assistant(call("a")), twice) == "messages[2].content[1].tool_use_id"
 
 
-def test_ids_of_calls_are_unique() -> None:
+def test_ids_of_a_turns_calls_are_unique() -> None:
     assert refused(USER, assistant(call("a"), call("a"))) == "messages[1].content[1].id"
-    again = (USER, assistant(call("a")), user(result("a")), assistant(call("a")))
-    assert refused(*again) == "messages[3].content[0].id"
+
+
+def test_calls_of_several_turns_with_one_id_are_told_apart() -> None:
+    turn = (assistant(call("a")), user(result("a")))
+    both = (assistant(call("a"), call("a_2")), user(result("a_2"), result("a")))
+    items = content(USER, *turn, *turn, *both, *turn).items
+    ids = ["a", "a_2", "a_3", "a_2_2", "a_4"]
+    assert [item.id for item in items if isinstance(item, ToolCall)] == ids
+    answered = ["a", "a_2", "a_2_2", "a_3", "a_4"]
+    assert [item.call_id for item in items if isinstance(item, ToolResult)] == answered
+    missing = (USER, *turn, assistant(call("a")))
+    assert refused(*missing) == "messages[3].content[0]"
 
 
 def test_results_hold_no_empty_texts() -> None:
