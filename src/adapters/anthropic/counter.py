@@ -3,12 +3,10 @@
 import msgspec
 
 from ...application.ports import TokenCounter
-from ...domain.errors import ProviderProtocolBroken
 from ...domain.request import GenerationRequest
 from ..anthropic_messages.saying import counted, say
+from ..transport.fetching import MOST_COUNT_BYTES, read_count
 from .provider import AnthropicProvider
-
-_MAX_BODY_BYTES = 65536
 
 
 class _Count(msgspec.Struct, frozen=True):
@@ -30,11 +28,6 @@ class AnthropicCounter(TokenCounter):
         provider = self._provider
         said = say(request, provider.door)
         answer = await provider.fetch(
-            self._url, _encode(counted(said.body)), said.headers, most_bytes=_MAX_BODY_BYTES
+            self._url, _encode(counted(said.body)), said.headers, most_bytes=MOST_COUNT_BYTES
         )
-        try:
-            return _decode(answer).input_tokens
-        except msgspec.DecodeError as error:
-            raise ProviderProtocolBroken(
-                "The upstream counted no tokens.", provider=provider.name, detail=str(error)
-            ) from error
+        return read_count(answer, lambda said: _decode(said).input_tokens, provider=provider.name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ...domain.secret import Secret
 from ..anthropic_messages.encode import VERSION_WITHOUT_SAMPLING
 from ..anthropic_messages.saying import OLDER_VERSION, Door
+from ..transport.headers import with_own
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 
@@ -43,5 +44,4 @@ class AnthropicOptions:
             key = self.key.reveal()
             signed = ("authorization", f"Bearer {key}") if self.bearer else ("x-api-key", key)
             headers.append(signed)
-        own = {name for name, _ in self.headers}
-        return (*(pair for pair in headers if pair[0] not in own), *self.headers)
+        return with_own(headers, self.headers)

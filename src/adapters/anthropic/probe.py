@@ -1,17 +1,16 @@
 """Asks Anthropic for its models: whether it is there, takes our key, and what it serves."""
 
-import asyncio
 from urllib.parse import quote
 
 import msgspec
 
 from ...application.ports import ProbeReport, UpstreamProbe
-from ...domain.errors import ModelmuxError, UpstreamModelNotFound
+from ...domain.errors import UpstreamModelNotFound
+from ..transport.fetching import MOST_LIST_BYTES, MOST_MODELS, asked, listed, report_within
+from ..transport.url import Url
 from .provider import AnthropicProvider
 
-_MAX_LIST_BYTES = 8 * 2**20
 _PAGE = 1000
-_MAX_MODELS = 5000
 
 
 class _Model(msgspec.Struct, frozen=True):
@@ -35,29 +34,24 @@ class AnthropicProbe(UpstreamProbe):
         self._timeout_s = timeout_s
 
     async def probe(self) -> ProbeReport:
+        url = self._provider.base_url.join("/v1/models")
+        return await report_within(self._timeout_s, url, self._ask(url))
+
+    async def _ask(self, url: Url) -> ProbeReport:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                models = await self._models()
-        except TimeoutError:
-            return ProbeReport(False, f"no answer within {self._timeout_s:g} s")
+            return listed(url, await self._models(url))
         except UpstreamModelNotFound:
             # It answers, and so far as can be told without generating it is well.
-            return ProbeReport(True, "GET /v1/models answered 404: it lists no models")
-        except msgspec.DecodeError:
-            return ProbeReport(False, "GET /v1/models answered something that is no list of models")
-        except ModelmuxError as error:
-            return ProbeReport.failed(error)
-        return ProbeReport(True, f"GET /v1/models lists {len(models)} models", tuple(models))
+            return ProbeReport(True, f"{asked(url)} answered 404: it lists no models")
 
-    async def _models(self) -> list[str]:
-        provider = self._provider
+    async def _models(self, url: Url) -> list[str]:
         models: list[str] = []
         after = ""
-        while len(models) < _MAX_MODELS:
-            url = provider.base_url.join(f"/v1/models?limit={_PAGE}{after}")
-            page = _decode(await provider.fetch(url, most_bytes=_MAX_LIST_BYTES))
-            models += [model.id for model in page.data if model.id]
+        while len(models) < MOST_MODELS:
+            part = url.at(f"{url.target}?limit={_PAGE}{after}")
+            page = _decode(await self._provider.fetch(part, most_bytes=MOST_LIST_BYTES))
+            models += [model.id for model in page.data]
             if not (page.has_more and page.last_id and page.data):
                 break
             after = f"&after_id={quote(page.last_id, safe='')}"
-        return models[:_MAX_MODELS]
+        return models

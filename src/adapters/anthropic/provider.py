@@ -8,13 +8,13 @@ from functools import lru_cache
 
 from ...application.ports import Answer, LlmProvider
 from ...domain.capabilities import Capabilities, resolve
-from ...domain.errors import ProviderError
 from ...domain.request import GenerationRequest
 from ..anthropic_messages import capabilities as claude
 from ..anthropic_messages.errors import decode_error
 from ..anthropic_messages.saying import VERSION, Headers, say
-from ..transport.answers import ErrorReply, WireLanguage, open_answer, open_relay
+from ..transport.answers import WireLanguage, open_answer, open_relay
 from ..transport.client import HttpCall, HttpClient
+from ..transport.fetching import fetch
 from ..transport.url import Url
 from .options import VERSION_WITHOUT_SAMPLING, AnthropicOptions
 
@@ -65,19 +65,7 @@ class AnthropicProvider(LlmProvider):
         """
         sent = (*self.headers, *(self._version if headers is None else headers))
         call = HttpCall(url, sent, method="GET") if said is None else HttpCall(url, sent, said)
-        reply = await self.client.send(call)
-        try:
-            body = await reply.read_all(most_bytes)
-        except ProviderError as error:
-            error.provider = self.name
-            raise
-        finally:
-            await reply.aclose()
-        if not 200 <= reply.status < 300:
-            refused = decode_error(ErrorReply(reply.status, reply.headers, body))
-            refused.provider = self.name
-            raise refused
-        return body
+        return await fetch(self.client, call, decode_error, most_bytes=most_bytes)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -5,24 +5,21 @@ ids, not for the profiles they are called by, and not for all of them.
 """
 
 from base64 import b64encode
-from typing import Final
 
 import msgspec
 
 from ...application.ports import TokenCounter
-from ...domain.errors import ProviderError, ProviderProtocolBroken, UnsupportedFeature
+from ...domain.errors import UnsupportedFeature
 from ...domain.request import GenerationRequest
 from ..anthropic_messages.saying import say
 from ..converse.capabilities import model_name
 from ..converse.decode import decode_count
 from ..converse.encode import encode_count
 from ..converse.errors import decode_error
-from ..transport.answers import ErrorReply
 from ..transport.client import HttpCall
+from ..transport.fetching import MOST_COUNT_BYTES, fetch, read_count
 from .provider import BedrockProvider
 from .ways import Way
-
-_MAX_BODY_BYTES: Final = 65536
 
 
 class BedrockCounter(TokenCounter):
@@ -35,18 +32,9 @@ class BedrockCounter(TokenCounter):
         body = self._said(request)
         provider = self._provider
         url = provider.options.places.model(model_name(request.model), "count-tokens")
-        try:
-            answer = await self._ask(HttpCall(url, provider.headers, body))
-            return decode_count(answer)
-        except msgspec.DecodeError as error:
-            raise ProviderProtocolBroken(
-                "The upstream counted no tokens.",
-                provider=provider.options.name,
-                detail=str(error),
-            ) from error
-        except ProviderError as error:
-            error.provider = provider.options.name
-            raise
+        call = HttpCall(url, provider.headers, body)
+        answer = await fetch(provider.runtime, call, decode_error, most_bytes=MOST_COUNT_BYTES)
+        return read_count(answer, decode_count, provider=provider.options.name)
 
     def _said(self, request: GenerationRequest) -> bytes:
         match self._provider.way_of(request.model):
@@ -60,13 +48,3 @@ class BedrockCounter(TokenCounter):
                 return encode_count(
                     request.content.get(), model=request.model, capabilities=request.capabilities
                 )
-
-    async def _ask(self, call: HttpCall) -> bytes:
-        reply = await self._provider.runtime.send(call)
-        try:
-            answer = await reply.read_all(_MAX_BODY_BYTES)
-        finally:
-            await reply.aclose()
-        if reply.status != 200:
-            raise decode_error(ErrorReply(reply.status, reply.headers, answer))
-        return answer

@@ -23,6 +23,7 @@ from ..openai_compat.provider import OpenAICompatOptions, OpenAICompatProvider
 from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall, HttpClient
 from ..transport.embedding_answers import open_embeddings
+from ..transport.headers import with_own
 from ..transport.settings import TransportSettings
 from .client import AwsClient
 from .embedding import embedding_of
@@ -167,8 +168,7 @@ class BedrockProvider(LlmProvider):
         headers: list[tuple[str, str]] = [_JSON]
         if options.key is not None:
             headers.append(StaticKey(options.key).fixed)
-        own = {name for name, _ in options.extra_headers}
-        return (*(pair for pair in headers if pair[0] not in own), *options.extra_headers)
+        return with_own(headers, options.extra_headers)
 
     def _compatible(self, endpoints: Endpoints, client: HttpClient) -> OpenAICompatProvider:
         options = self.options

@@ -18,6 +18,7 @@ from ..cohere_v2.ranges import within_ranges
 from ..transport.answers import open_answer
 from ..transport.client import HttpCall, HttpClient
 from ..transport.embedding_answers import open_embeddings
+from ..transport.headers import with_own
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 
@@ -94,5 +95,4 @@ def _fixed_headers(options: CohereOptions) -> tuple[tuple[str, str], ...]:
     ]
     if options.client_name is not None:
         headers.append(("x-client-name", options.client_name))
-    own = {name for name, _ in options.extra_headers}
-    return (*(pair for pair in headers if pair[0] not in own), *options.extra_headers)
+    return with_own(headers, options.extra_headers)

@@ -5,9 +5,9 @@ from typing import Final
 import msgspec
 
 from ...application.ports import TokenCounter
-from ...domain.errors import ProviderProtocolBroken
 from ...domain.request import GenerationRequest
 from ..gemini.encode import encode_request
+from ..transport.fetching import MOST_COUNT_BYTES, read_count
 from .endpoints import bare
 from .provider import GeminiApiProvider
 
@@ -31,12 +31,8 @@ class GeminiApiCounter(TokenCounter):
         body = encode_request(request.content.get(), model=model, capabilities=request.capabilities)
         asked = {"generateContentRequest": {"model": f"models/{model}", **_members(body)}}
         url = self._provider.door(model).count
-        answer = await self._provider.fetch(url, msgspec.json.encode(asked))
-        try:
-            return _decode(answer).total_tokens
-        except msgspec.DecodeError as error:
-            raise ProviderProtocolBroken(
-                "The upstream counted no tokens.",
-                provider=self._provider.options.name,
-                detail=str(error),
-            ) from error
+        answer = await self._provider.fetch(
+            url, msgspec.json.encode(asked), most_bytes=MOST_COUNT_BYTES
+        )
+        name = self._provider.options.name
+        return read_count(answer, lambda said: _decode(said).total_tokens, provider=name)

@@ -1,16 +1,15 @@
 """Asks the Developer API for its models: whether it takes our key, and what it serves."""
 
-import asyncio
 from typing import Final
 
 import msgspec
 
 from ...application.ports import ProbeReport, UpstreamProbe
-from ...domain.errors import ModelmuxError
+from ..transport.fetching import MOST_LIST_BYTES, listed, report_within
+from ..transport.url import Url
 from .endpoints import bare
 from .provider import GeminiApiProvider
 
-_MAX_MODELS: Final = 5000
 _SERVED: Final = frozenset({"generateContent", "embedContent", "batchEmbedContents"})
 
 
@@ -35,20 +34,14 @@ class GeminiApiProbe(UpstreamProbe):
 
     async def probe(self) -> ProbeReport:
         url = self._provider.endpoints.models()
-        where = f"GET {url.target.partition('?')[0]}"
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                listed = _decode(await self._provider.fetch(url)).models
-        except TimeoutError:
-            return ProbeReport(False, f"no answer within {self._timeout_s:g} s")
-        except ModelmuxError as error:
-            return ProbeReport.failed(error)
-        except msgspec.DecodeError:
-            return ProbeReport(False, f"{where} answered something that is no list of models")
-        models = tuple(bare(model.name) for model in listed[:_MAX_MODELS] if _is_served(model))
-        return ProbeReport(True, f"{where} lists {len(models)} models", models)
+        return await report_within(self._timeout_s, url, self._ask(url))
+
+    async def _ask(self, url: Url) -> ProbeReport:
+        body = await self._provider.fetch(url, most_bytes=MOST_LIST_BYTES)
+        models = _decode(body).models
+        return listed(url, (bare(model.name) for model in models if _is_served(model)))
 
 
 def _is_served(model: _Model) -> bool:
     methods = model.supported_generation_methods
-    return bool(model.name) and (methods is None or not _SERVED.isdisjoint(methods))
+    return methods is None or not _SERVED.isdisjoint(methods)

@@ -7,7 +7,6 @@ from typing import Final
 
 from ...application.ports import Answer, LlmProvider
 from ...domain.capabilities import Capabilities, resolve
-from ...domain.errors import ProviderError
 from ...domain.request import GenerationRequest
 from ...domain.secret import Secret
 from ..gemini.capabilities import API_BASE, API_RULES
@@ -15,15 +14,16 @@ from ..gemini.decode import gemini_language
 from ..gemini.embed import EmbeddingDecoder, EmbeddingVerb, encode_embedding
 from ..gemini.encode import encode_request
 from ..gemini.errors import decode_error
-from ..transport.answers import ErrorReply, open_answer
+from ..transport.answers import open_answer
 from ..transport.client import HttpCall, HttpClient
 from ..transport.embedding_answers import open_embeddings
+from ..transport.fetching import fetch
+from ..transport.headers import with_own
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 from .endpoints import Endpoints, bare, is_own
 
 BASE_URL: Final = "https://generativelanguage.googleapis.com"
-_MAX_BODY_BYTES: Final = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class GeminiApiProvider(LlmProvider):
         language = gemini_language(model, content)
         return await open_answer(self._client, call, language, stream=request.stream)
 
-    async def fetch(self, url: Url, said: bytes | None = None) -> bytes:
+    async def fetch(self, url: Url, said: bytes | None = None, *, most_bytes: int) -> bytes:
         """Return the body of a GET, or of a POST of what is `said`.
 
         Raises:
@@ -79,16 +79,7 @@ class GeminiApiProvider(LlmProvider):
         call = (
             HttpCall(url, headers, method="GET") if said is None else HttpCall(url, headers, said)
         )
-        reply = await self._client.send(call)
-        try:
-            body = await reply.read_all(_MAX_BODY_BYTES)
-        finally:
-            await reply.aclose()
-        if not 200 <= reply.status < 300:
-            error: ProviderError = decode_error(ErrorReply(reply.status, reply.headers, body))
-            error.provider = self.options.name
-            raise error
-        return body
+        return await fetch(self._client, call, decode_error, most_bytes=most_bytes)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -104,5 +95,4 @@ def _fixed_headers(options: GeminiApiOptions) -> tuple[tuple[str, str], ...]:
         ("content-type", "application/json"),
         ("x-goog-api-key", options.key.reveal()),
     )
-    own = {name for name, _ in options.extra_headers}
-    return (*(pair for pair in headers if pair[0] not in own), *options.extra_headers)
+    return with_own(headers, options.extra_headers)

@@ -20,6 +20,7 @@ from ..ollama_native.room import check_room
 from ..transport.answers import open_answer
 from ..transport.client import HttpCall, HttpClient
 from ..transport.embedding_answers import open_embeddings
+from ..transport.headers import with_own
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 
@@ -109,5 +110,4 @@ def _fixed_headers(options: OllamaOptions) -> tuple[tuple[str, str], ...]:
     ]
     if options.key is not None:
         headers.append(("authorization", f"Bearer {options.key.reveal()}"))
-    own = {name for name, _ in options.extra_headers}
-    return (*(pair for pair in headers if pair[0] not in own), *options.extra_headers)
+    return with_own(headers, options.extra_headers)

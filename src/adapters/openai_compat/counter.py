@@ -1,15 +1,15 @@
 """Has a service that speaks Responses count the tokens of a request."""
 
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from ...application.ports import TokenCounter
 from ...domain.dialect import Dialect
-from ...domain.errors import ProviderError, ProviderProtocolBroken, UnsupportedFeature
+from ...domain.errors import ProviderError, UnsupportedFeature
 from ...domain.request import GenerationRequest
 from ..openai_responses.encode import encode_members
+from ..transport.fetching import read_count
 from ..transport.url import Url
 from .probe import fetch
 from .provider import OpenAICompatProvider
@@ -46,7 +46,8 @@ class ResponsesCounter(TokenCounter):
         answer = await ask_counter(
             self._provider, url.at(f"{url.target}/input_tokens"), msgspec.json.encode(said)
         )
-        return read_count(self._provider, lambda: _decode(answer).input_tokens)
+        name = self._provider.options.name
+        return read_count(answer, lambda counted: _decode(counted).input_tokens, provider=name)
 
 
 async def ask_counter(provider: OpenAICompatProvider, url: Url, said: bytes) -> bytes:
@@ -64,17 +65,3 @@ async def ask_counter(provider: OpenAICompatProvider, url: Url, said: bytes) -> 
     if status in (404, 405):
         raise UnsupportedFeature("The provider counts no tokens.", param="model")
     return answer
-
-
-def read_count(provider: OpenAICompatProvider, read: Callable[[], int]) -> int:
-    """Return what `read` finds in an answer.
-
-    Raises:
-        ProviderProtocolBroken: it finds nothing.
-    """
-    try:
-        return read()
-    except msgspec.DecodeError as error:
-        raise ProviderProtocolBroken(
-            "The upstream counted no tokens.", provider=provider.options.name, detail=str(error)
-        ) from error

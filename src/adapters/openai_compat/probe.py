@@ -1,19 +1,14 @@
 """Asks an upstream for its models: whether it is there, takes our key, and what it serves."""
 
-import asyncio
-
 import msgspec
 
 from ...application.ports import ProbeReport, UpstreamProbe
-from ...domain.errors import ModelmuxError
 from ..openai_errors.decode import decode_error
 from ..transport.answers import ErrorReply
 from ..transport.client import HttpCall, HttpClient
+from ..transport.fetching import MOST_LIST_BYTES, asked, listed, report_within
 from ..transport.url import Url
 from .provider import OpenAICompatProvider
-
-_MAX_LIST_BYTES = 8 * 2**20
-_MAX_MODELS = 5000
 
 
 class _Model(msgspec.Struct, frozen=True):
@@ -32,27 +27,15 @@ class OpenAICompatProbe(UpstreamProbe):
         self._timeout_s = timeout_s
 
     async def probe(self) -> ProbeReport:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._ask()
-        except TimeoutError:
-            return ProbeReport(False, f"no answer within {self._timeout_s:g} s")
-        except ModelmuxError as error:
-            return ProbeReport.failed(error)
-
-    async def _ask(self) -> ProbeReport:
         url = self._provider.endpoints.models_url()
+        return await report_within(self._timeout_s, url, self._ask(url))
+
+    async def _ask(self, url: Url) -> ProbeReport:
         status, body = await fetch(self._provider, url)
-        where = f"GET {url.target.partition('?')[0]}"
         if status in (404, 405):
             # It answers, and so far as can be told without generating it is well.
-            return ProbeReport(True, f"{where} answered {status}: it lists no models")
-        try:
-            listed = _decode_models(body)
-        except msgspec.DecodeError:
-            return ProbeReport(False, f"{where} answered something that is no list of models")
-        models = tuple(model.id for model in listed[:_MAX_MODELS] if model.id)
-        return ProbeReport(True, f"{where} lists {len(models)} models", models)
+            return ProbeReport(True, f"{asked(url)} answered {status}: it lists no models")
+        return listed(url, (model.id for model in _decode_models(body)))
 
 
 async def fetch(
@@ -70,7 +53,7 @@ async def fetch(
     call = HttpCall(url, headers, method="GET") if said is None else HttpCall(url, headers, said)
     reply = await client.send(call)
     try:
-        body = await reply.read_all(_MAX_LIST_BYTES)
+        body = await reply.read_all(MOST_LIST_BYTES)
     finally:
         await reply.aclose()
     if not 200 <= reply.status < 300 and reply.status not in (404, 405):

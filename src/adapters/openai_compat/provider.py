@@ -23,6 +23,7 @@ from ..openai_chat.relay import ChatRelay
 from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall, HttpClient
 from ..transport.embedding_answers import open_embeddings
+from ..transport.headers import with_own
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 from .auth import StaticKey
@@ -246,5 +247,4 @@ def _fixed_headers(options: OpenAICompatOptions) -> tuple[tuple[str, str], ...]:
         headers.append(("openai-project", options.project))
     if isinstance(options.auth, StaticKey):
         headers.append(options.auth.fixed)
-    own = {name.lower() for name, _ in options.extra_headers}
-    return (*(pair for pair in headers if pair[0] not in own), *options.extra_headers)
+    return with_own(headers, options.extra_headers)

@@ -1,15 +1,10 @@
 """VertexCounter: has Google or Anthropic count the tokens of a request, which costs nothing."""
 
-import msgspec
-
 from ...application.ports import TokenCounter
-from ...domain.errors import ProviderProtocolBroken
 from ...domain.request import GenerationRequest
-from ..transport.answers import ErrorReply
 from ..transport.client import HttpCall
+from ..transport.fetching import MOST_COUNT_BYTES, fetch, read_count
 from .calls import VertexCalls
-
-_MAX_BODY_BYTES = 65536
 
 
 class VertexCounter(TokenCounter):
@@ -21,12 +16,7 @@ class VertexCounter(TokenCounter):
     async def count(self, request: GenerationRequest) -> int:
         model, language = self._calls.model(request.model)
         body = await ask_counter(self._calls, request.model, language.count(model.name, request))
-        try:
-            return language.decode_count(body)
-        except msgspec.DecodeError as error:
-            raise ProviderProtocolBroken(
-                "The upstream counted no tokens.", provider=self._calls.name, detail=str(error)
-            ) from error
+        return read_count(body, language.decode_count, provider=self._calls.name)
 
 
 async def ask_counter(calls: VertexCalls, name: str, body: bytes) -> bytes:
@@ -38,13 +28,5 @@ async def ask_counter(calls: VertexCalls, name: str, body: bytes) -> bytes:
     _, language = calls.model(name)
     door = calls.known_door(name) or await calls.door(name)
     headers = (*door.headers, *await calls.signed())
-    reply = await calls.client.send(HttpCall(door.count, headers, body))
-    try:
-        answer = await reply.read_all(_MAX_BODY_BYTES)
-    finally:
-        await reply.aclose()
-    if reply.status != 200:
-        error = language.decode_error(ErrorReply(reply.status, reply.headers, answer))
-        error.provider = calls.name
-        raise error
-    return answer
+    call = HttpCall(door.count, headers, body)
+    return await fetch(calls.client, call, language.decode_error, most_bytes=MOST_COUNT_BYTES)

@@ -5,7 +5,8 @@ import msgspec
 from ...application.ports import TokenCounter
 from ...domain.request import GenerationRequest
 from ..openai_chat.encode import encode_members
-from ..openai_compat.counter import ask_counter, read_count
+from ..openai_compat.counter import ask_counter
+from ..transport.fetching import read_count
 from .provider import PRESET, VllmProvider
 
 
@@ -32,4 +33,5 @@ class VllmCounter(TokenCounter):
             self._provider.beside("/tokenize"),
             msgspec.json.encode({**said, "add_generation_prompt": True}),
         )
-        return read_count(self._provider, lambda: _decode(answer).count)
+        name = self._provider.options.name
+        return read_count(answer, lambda counted: _decode(counted).count, provider=name)
