@@ -4,6 +4,7 @@ Records are refined by model-name pattern. Which model can do what changes month
 these records and in configuration, never in branches.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
@@ -204,7 +205,9 @@ _ELEMENTS: Mapping[str, type[StrEnum] | type[str]] = {
     "refused_schema_keywords": str,
     "said_otherwise": SchemaForm,
 }
-_WORDS = frozenset({"tool_names", "field_names", "embedding_task"})
+_PATTERNS = frozenset({"tool_names", "field_names"})
+_TEXTS = frozenset({"embedding_task"})
+_FRACTIONS = frozenset({"max_temperature"})
 _CHOICES: Mapping[str, type[Enum]] = {
     "structured": Structured,
     "thinking": Thinking,
@@ -215,19 +218,30 @@ _CHOICES: Mapping[str, type[Enum]] = {
 
 def _typed(name: str, value: Any, present: Any) -> Any:
     try:
-        if name in _ELEMENTS:
+        if name in _ELEMENTS and not isinstance(value, str):
             return frozenset(_ELEMENTS[name](element) for element in value)
         if name in _CHOICES:
             return None if value is None and name == "proofs" else _CHOICES[name](value)
-    except (TypeError, ValueError) as error:
+        if name in _PATTERNS and isinstance(value, str):
+            re.compile(value)
+    except (TypeError, ValueError, re.error) as error:
         raise ConfigurationError(f"capability {name!r} does not take {value!r}: {error}") from error
-    if isinstance(present, bool):
-        wanted, fits = "true or false", isinstance(value, bool)
-    elif name in _WORDS:
-        wanted, fits = "text", value is None or isinstance(value, str)
-    else:
-        numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        wanted, fits = "a number", value is None or numeric
+    wanted, fits = _wanted(name, value, present)
     if not fits:
         raise ConfigurationError(f"capability {name!r} does not take {value!r}; it wants {wanted}")
     return value
+
+
+def _wanted(name: str, value: Any, present: Any) -> tuple[str, bool]:
+    """Return in words what a capability takes, and whether `value` is such."""
+    if name in _ELEMENTS:
+        return "a list of words", False
+    if isinstance(present, bool):
+        return "true or false", isinstance(value, bool)
+    if name in _PATTERNS or name in _TEXTS:
+        return "text", value is None or isinstance(value, str)
+    if name in _FRACTIONS:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "a number", number and value >= 0
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return "a whole number", value is None or (whole and value >= 0)

@@ -114,6 +114,9 @@ class AzureSettings(NetworkSection, frozen=True, kw_only=True, tag="azure"):
     scope: str | None = None
 
 
+ANTHROPIC_URL = "https://api.anthropic.com"
+
+
 class AnthropicSettings(NetworkSection, frozen=True, tag="anthropic"):
     """Claude at Anthropic, or wherever its API is offered as it stands there.
 
@@ -121,7 +124,7 @@ class AnthropicSettings(NetworkSection, frozen=True, tag="anthropic"):
     `anthropic-version` of calls that were not made in Messages, `anthropic_beta` what they ask for.
     """
 
-    base_url: str = "https://api.anthropic.com"
+    base_url: str = ANTHROPIC_URL
     api_key: Secret | None = None
     bearer: bool = False
     version: Literal["2023-06-01", "2026-10-21"] = "2023-06-01"

@@ -5,7 +5,8 @@ from ...adapters.anthropic.options import AnthropicOptions
 from ...adapters.anthropic.probe import AnthropicProbe
 from ...adapters.anthropic.provider import AnthropicProvider
 from ...adapters.transport.url import Url
-from ..provider_settings import AnthropicSettings
+from ...domain.errors import ConfigurationError
+from ..provider_settings import ANTHROPIC_URL, AnthropicSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Surroundings
 
@@ -14,13 +15,19 @@ KEY_VARIABLE = "ANTHROPIC_API_KEY"
 
 def build(settings: AnthropicSettings, house: Surroundings) -> Adapter:
     headers = headers_of(settings)
+    key = own_key(settings.api_key, KEY_VARIABLE, house.environ)
+    if key is None and not headers and settings.base_url == ANTHROPIC_URL:
+        raise ConfigurationError(
+            f"provider {house.name}: Anthropic answers nobody without a key",
+            hint=f'write api_key = "${{{KEY_VARIABLE}}}" and set that variable',
+        )
     if settings.workspace_id is not None:
         headers = (("anthropic-workspace-id", settings.workspace_id), *headers)
     llm = AnthropicProvider(
         AnthropicOptions(
             house.name,
             Url.parse(_without_version(settings.base_url)),
-            own_key(settings.api_key, KEY_VARIABLE, house.environ),
+            key,
             settings.bearer,
             settings.version,
             settings.anthropic_beta,

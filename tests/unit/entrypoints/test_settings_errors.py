@@ -292,6 +292,24 @@ BAD = {
         "provider.capabilities.demo*: capability 'tools' does not take 3; it wants true or false",
         "4:1",
     ),
+    "a capability that is a list, as one word": Bad(
+        '[provider]\ntype = "demo"\n[provider.capabilities."demo*"]\nsampling = "seed"\n',
+        "provider.capabilities.demo*: capability 'sampling' does not take 'seed'; "
+        "it wants a list of words",
+        "4:1",
+    ),
+    "a capability that is no pattern": Bad(
+        '[provider]\ntype = "demo"\n[provider.capabilities."demo*"]\ntool_names = "[a-z"\n',
+        "provider.capabilities.demo*: capability 'tool_names' does not take '[a-z': "
+        "unterminated character set at position 0",
+        "4:1",
+    ),
+    "half an embedding": Bad(
+        '[provider]\ntype = "demo"\n[provider.capabilities."demo*"]\nembedding_batch = 0.5\n',
+        "provider.capabilities.demo*: capability 'embedding_batch' does not take 0.5; "
+        "it wants a whole number",
+        "4:1",
+    ),
     "a route to nowhere": Bad(
         '[provider]\ntype = "demo"\n[[routes]]\nmodel = "x"\n'
         'targets = [{ provider = "dmo", model = "demo" }]\n',
