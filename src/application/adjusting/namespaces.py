@@ -106,6 +106,8 @@ def flattens(dialect: Dialect, content: Generation, can: Capabilities) -> bool:
 def fit_namespaces(fit: Fitting) -> None:
     """Take tools out of their namespaces, and rename tools, calls and choices alike."""
     content = fit.content
+    if not content.tools and ToolCall not in fit.kinds:
+        return
     names = tool_names(fit.dialect, content, fit.can)
     if not names:
         return

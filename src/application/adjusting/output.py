@@ -59,6 +59,8 @@ def fit_schemas(fit: Fitting) -> None:
     can = fit.can
     if not (can.refused_schema_keywords or can.said_otherwise):
         return
+    if not fit.content.tools and isinstance(fit.content.output_format, PlainText):
+        return
     _fit_strictness(fit)
     losses = _Losses()
     tools = each(fit.content.tools, lambda tool: _simpler(tool, can, losses))

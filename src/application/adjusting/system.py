@@ -1,10 +1,13 @@
 """System messages where a target has no place for them: inside a conversation, or alone."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ...domain.conversation import Item, Message, Part, Role, Text, ToolCall, ToolResult
 from ...domain.dialect import Dialect
 from .fitting import Fitting
+
+_INSTRUCTING = (Role.SYSTEM, Role.DEVELOPER)
 
 
 def fit_system(fit: Fitting) -> None:
@@ -13,6 +16,8 @@ def fit_system(fit: Fitting) -> None:
     Claude's newest models alone of those spoken to in Messages take them, behind a user's turn
     that has answered every call. Where instructions are all there is, the last becomes the turn.
     """
+    if _stand_at_head(fit.content.items):
+        return
     only_behind_user = fit.outward is Dialect.MESSAGES
     items: list[Item] = []
     at_head = True
@@ -42,6 +47,17 @@ def fit_system(fit: Fitting) -> None:
     if any(one is not other for one, other in zip(items, fit.content.items, strict=True)):
         fit.content = replace(fit.content, items=tuple(items))
         fit.tell("messages.system", "emulated", told)
+
+
+def _stand_at_head(items: Iterable[Item]) -> bool:
+    """Whether all instructions stand before everything else, and there is something else."""
+    begun = False
+    for item in items:
+        if not (isinstance(item, Message) and item.role in _INSTRUCTING):
+            begun = True
+        elif begun:
+            return False
+    return begun
 
 
 def _said_by_user(message: Message) -> Message:
