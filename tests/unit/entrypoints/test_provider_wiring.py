@@ -1,4 +1,4 @@
-"""How the settings of Cohere, Ollama and Hugging Face become providers."""
+"""How the settings of Cohere, Ollama, Hugging Face and others become providers."""
 
 import json
 from pathlib import Path
@@ -38,12 +38,23 @@ async def test_coheres_key_is_found_where_its_clients_keep_it(
     assert headers["x-client-name"] == "acme"
 
 
-def test_cohere_wants_a_key(tmp_path: Path) -> None:
-    loaded = load_text('[provider]\ntype = "cohere"\n', tmp_path, {})
+@pytest.mark.parametrize(
+    ("type_", "variable"),
+    [
+        ("anthropic", "ANTHROPIC_API_KEY"),
+        ("cohere", "CO_API_KEY"),
+        ("gemini", "GEMINI_API_KEY"),
+        ("huggingface", "HF_TOKEN"),
+    ],
+)
+def test_who_answers_nobody_without_a_key_wants_one(
+    type_: str, variable: str, tmp_path: Path
+) -> None:
+    loaded = load_text(f'[provider]\ntype = "{type_}"\n', tmp_path, {})
     with pytest.raises(ConfigurationError, match="without a key") as caught:
         Container(loaded=loaded).adapters()
     assert caught.value.hint is not None
-    assert "CO_API_KEY" in caught.value.hint
+    assert variable in caught.value.hint
 
 
 async def test_ollama_needs_nothing(tmp_path: Path) -> None:
