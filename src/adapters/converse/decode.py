@@ -1,18 +1,16 @@
-"""Converse's answers as events.
+"""Converse's answers as events. Source: the service model bedrock-runtime 2023-09-30.
 
 A stream's hot case is a delta of text: its message's headers are looked up, and one flat struct is
 filled. Blocks of text and thoughts have no start of their own: their first delta opens them.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Literal, assert_never
 
 import msgspec
 
-from ...domain.conversation import Proof, Vendor
-from ...domain.errors import ConversionError, ProviderProtocolBroken, StreamCut, UpstreamFailed
+from ...domain.conversation import ToolKind
+from ...domain.errors import ProviderProtocolBroken, StreamCut
 from ...domain.events import (
     AnnotationAdded,
     FinishReason,
@@ -24,27 +22,15 @@ from ...domain.events import (
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
-    Usage,
 )
-from ...domain.json_values import JsonObject
 from ...domain.request import Generation
 from ...domain.tools import CustomTool
 from ..transport.answers import FramedLanguage, Reader
 from ..transport.event_stream import EventFrame, EventStreamDecoder
 from . import wire
+from .endings import decode_reason, decode_usage
 from .errors import decode_error, decode_exception
-
-_REASONS: Final = {
-    "end_turn": FinishReason.STOP,
-    "stop_sequence": FinishReason.STOP,
-    "tool_use": FinishReason.TOOL_CALLS,
-    "max_tokens": FinishReason.LENGTH,
-    "model_context_window_exceeded": FinishReason.LENGTH,
-    "guardrail_intervened": FinishReason.CONTENT_FILTER,
-    "content_filtered": FinishReason.CONTENT_FILTER,
-}
-_MALFORMED: Final = frozenset({"malformed_model_output", "malformed_tool_use"})
-_NO_CUSTOM_TOOLS: Final[frozenset[str]] = frozenset()
+from .reading import Reading, decode_citation, decode_custom_input, proof_of, unsayable
 
 _decode_answer = msgspec.json.Decoder(wire.ConverseAnswer).decode
 _decode_block_start = msgspec.json.Decoder(wire.BlockStart).decode
@@ -53,20 +39,6 @@ _decode_block_stop = msgspec.json.Decoder(wire.BlockStop).decode
 _decode_message_stop = msgspec.json.Decoder(wire.MessageStop).decode
 _decode_metadata = msgspec.json.Decoder(wire.Metadata).decode
 _decode_count = msgspec.json.Decoder(wire.Count).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Who was asked: `model` for the proofs, which `signs` says whether it makes any.
-
-    `custom_tools` are the names of tools that take free text, and were told as functions.
-    """
-
-    model: str
-    signs: bool = False
-    custom_tools: Collection[str] = _NO_CUSTOM_TOOLS
 
 
 def converse_language(model: str, content: Generation, *, signs: bool) -> FramedLanguage:
@@ -76,20 +48,6 @@ def converse_language(model: str, content: Generation, *, signs: bool) -> Framed
     return FramedLanguage(
         partial(decode_whole, reading=reading), partial(ConverseReader, reading), decode_error
     )
-
-
-def decode_reason(stop_reason: str) -> FinishReason:
-    """Return why an answer ended.
-
-    Raises:
-        UpstreamFailed: the model wrote what is no answer.
-    """
-    if stop_reason in _MALFORMED:
-        raise UpstreamFailed(
-            "The model's answer was malformed, and the upstream does not tell it.",
-            upstream_code=stop_reason,
-        )
-    return _REASONS.get(stop_reason, FinishReason.OTHER)
 
 
 def decode_count(body: bytes) -> int:
@@ -188,7 +146,7 @@ class ConverseStreamDecoder:
                 if start.start.tool_use is not None:
                     self._begin_call(start.content_block_index, start.start.tool_use, events)
                 elif start.start.image is not msgspec.UNSET:
-                    raise _unsayable("an image")
+                    raise unsayable("an image")
             case "contentBlockStop":
                 self._end_block(_decode_block_stop(payload).content_block_index, events)
             case "messageStop":
@@ -206,15 +164,10 @@ class ConverseStreamDecoder:
 
     def _begin_call(self, index: int, call: wire.WrittenToolUse, events: list[StreamEvent]) -> None:
         if call.type == "server_tool_use":
-            raise _unsayable("a call of its own tool")
-        custom = call.name in self._reading.custom_tools
-        kind: _Kind = "custom" if custom else "function"
+            raise unsayable("a call of its own tool")
+        kind: ToolKind = "custom" if call.name in self._reading.custom_tools else "function"
         self._blocks[index] = _Block(kind, self._calls)
-        events.append(
-            ToolCallStarted(
-                self._calls, call.tool_use_id, call.name, "custom" if custom else "function"
-            )
-        )
+        events.append(ToolCallStarted(self._calls, call.tool_use_id, call.name, kind))
         self._calls += 1
 
     def _delta(self, index: int, delta: wire.Delta, events: list[StreamEvent]) -> None:
@@ -240,7 +193,7 @@ class ConverseStreamDecoder:
         elif delta.citation is not None:
             events.append(AnnotationAdded(decode_citation(delta.citation)))
         elif delta.image is not msgspec.UNSET:
-            raise _unsayable("an image")
+            raise unsayable("an image")
 
     def _end_block(self, index: int, events: list[StreamEvent]) -> None:
         block = self._blocks.pop(index, None)
@@ -254,12 +207,11 @@ class ConverseStreamDecoder:
                 text = decode_custom_input(block.arguments)
                 if text:
                     events.append(ToolCallDelta(block.call, text))
-            case _:
-                proof = _proof(self._reading, block.signature, block.redacted)
+            case "thinking":
+                proof = proof_of(self._reading, block.signature, block.redacted)
                 events.append(ReasoningFinished(proof))
-
-
-_Kind = str
+            case _:
+                assert_never(block.kind)
 
 
 class _Block:
@@ -267,7 +219,7 @@ class _Block:
 
     __slots__ = ("arguments", "call", "kind", "redacted", "signature", "told")
 
-    def __init__(self, kind: _Kind, call: int) -> None:
+    def __init__(self, kind: ToolKind | Literal["thinking"], call: int) -> None:
         self.kind = kind
         self.call = call
         self.arguments = self.signature = self.redacted = ""
@@ -301,7 +253,7 @@ def decode_whole(body: bytes, *, reading: Reading) -> list[StreamEvent]:
             if text is not None and text.text:
                 events.append(ReasoningDelta(text.text))
             signature = text.signature if text is not None else ""
-            events.append(ReasoningFinished(_proof(reading, signature, thought.redacted_content)))
+            events.append(ReasoningFinished(proof_of(reading, signature, thought.redacted_content)))
         elif block.citations_content is not None:
             cited = block.citations_content
             events.extend(TextDelta(piece.text) for piece in cited.content if piece.text)
@@ -309,7 +261,7 @@ def decode_whole(body: bytes, *, reading: Reading) -> list[StreamEvent]:
         else:
             for name in ("image", "audio", "video"):
                 if getattr(block, name) is not msgspec.UNSET:  # getattr: these three are its own
-                    raise _unsayable(f"{name} content")
+                    raise unsayable(f"{name} content")
     events.append(ResponseFinished((reason,), decode_usage(answer.usage)))
     return events
 
@@ -318,7 +270,7 @@ def _whole_call(
     call: wire.WrittenToolUse, number: int, reading: Reading, events: list[StreamEvent]
 ) -> None:
     if call.type == "server_tool_use":
-        raise _unsayable("a call of its own tool")
+        raise unsayable("a call of its own tool")
     arguments = bytes(call.input)
     if b"\n" in arguments:
         arguments = msgspec.json.format(arguments, indent=0)
@@ -330,50 +282,3 @@ def _whole_call(
         events.append(ToolCallStarted(number, call.tool_use_id, call.name))
     if text:
         events.append(ToolCallDelta(number, text))
-
-
-def decode_usage(usage: wire.WireUsage | None) -> Usage | None:
-    """Return OpenAI's figures: theirs leave cache reads and writes out of the input."""
-    if usage is None:
-        return None
-    read = usage.cache_read_input_tokens or 0
-    written = usage.cache_write_input_tokens or 0
-    return Usage(usage.input_tokens + read + written, usage.output_tokens, read, written)
-
-
-def decode_citation(citation: wire.Citation) -> JsonObject:
-    """Return a citation as the Responses API has it."""
-    web = citation.location.web if citation.location is not None else None
-    if web is not None and web.url:
-        return {
-            "type": "url_citation",
-            "url": web.url,
-            "title": citation.title,
-            "start_index": 0,
-            "end_index": 0,
-        }
-    name = citation.title or citation.source
-    return {"type": "file_citation", "file_id": "", "filename": name, "index": 0}
-
-
-def decode_custom_input(arguments: str) -> str:
-    """Return the text for a custom tool out of the object the model filled in."""
-    try:
-        return _decode_text(_decode_object(arguments)["input"])
-    except (msgspec.DecodeError, KeyError):
-        return arguments
-
-
-def _proof(reading: Reading, signature: str, redacted: str) -> Proof | None:
-    """Return what Claude wants back; other models make no use of theirs."""
-    if not reading.signs:
-        return None
-    if redacted:
-        return Proof(Vendor.ANTHROPIC, reading.model, "redacted_thinking", redacted)
-    if signature:
-        return Proof(Vendor.ANTHROPIC, reading.model, "signature", signature)
-    return None
-
-
-def _unsayable(what: str) -> ConversionError:
-    return ConversionError(f"The model answered with {what}, which cannot be passed on.")

@@ -1,6 +1,7 @@
 """Ollama's errors as ours: `{"error": "text"}`, with a status or as a line inside a stream.
 
-There are no codes. What the model's runner said may stand inside the text as JSON again.
+Source: Ollama's API documentation and its server's `routes.go`, November 2026. There are no codes.
+What the model's runner said may stand inside the text as JSON again.
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from modelmux.adapters.converse.decode import ConverseReader, Reading, decode_whole
+from modelmux.adapters.converse.decode import ConverseReader, decode_whole
+from modelmux.adapters.converse.reading import Reading
 from modelmux.domain.conversation import Proof, Vendor
 from modelmux.domain.errors import (
     ConversionError,
