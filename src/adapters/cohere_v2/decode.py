@@ -5,7 +5,7 @@ finish reasons newer than this are no error. Thoughts come as blocks of their ow
 before calls: both are told as reasoning.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -15,7 +15,6 @@ from ...domain.conversation import ToolKind
 from ...domain.errors import ProviderProtocolBroken, StreamCut, UpstreamFailed
 from ...domain.events import (
     AnnotationAdded,
-    FinishReason,
     ReasoningDelta,
     ReasoningFinished,
     ResponseFinished,
@@ -24,7 +23,6 @@ from ...domain.events import (
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
-    Usage,
 )
 from ...domain.request import Generation
 from ...domain.tools import CustomTool
@@ -32,16 +30,9 @@ from ..transport.answers import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
 from .citations import decode_citation
+from .endings import decode_reason, decode_usage
 from .errors import decode_error
 
-_REASONS: Final[Mapping[str, FinishReason]] = {
-    "COMPLETE": FinishReason.STOP,
-    "STOP_SEQUENCE": FinishReason.STOP,
-    "MAX_TOKENS": FinishReason.LENGTH,
-    "TOOL_CALL": FinishReason.TOOL_CALLS,
-    "ERROR_TOXIC": FinishReason.CONTENT_FILTER,
-}
-_FAILURES: Final = frozenset({"ERROR", "TIMEOUT", "ERROR_LIMIT", "USER_CANCEL"})
 _NO_TOOLS: Final[frozenset[str]] = frozenset()
 _DONE: Final = b"[DONE]"
 _NO_MESSAGE: Final = wire.MessageDelta()
@@ -61,19 +52,6 @@ def cohere_language(model: str, content: Generation) -> WireLanguage:
         partial(CohereStreamDecoder, model, custom),
         decode_error,
     )
-
-
-def decode_reason(finish_reason: str) -> FinishReason:
-    """Return the reason.
-
-    Raises:
-        UpstreamFailed: it is that the model failed.
-    """
-    if finish_reason in _FAILURES:
-        raise UpstreamFailed(
-            f"The model's answer failed: {finish_reason}.", upstream_code=finish_reason
-        )
-    return _REASONS.get(finish_reason, FinishReason.OTHER)
 
 
 class CohereStreamDecoder(StreamDecoder):
@@ -278,18 +256,6 @@ def _whole_call(index: int, call: wire.CallSeen, custom_tools: frozenset[str]) -
         return [started, ToolCallDelta(index, text)] if text else [started]
     started = ToolCallStarted(index, call.id, name)
     return [started, ToolCallDelta(index, arguments)] if arguments else [started]
-
-
-def decode_usage(seen: wire.UsageSeen | None) -> Usage | None:
-    """Return what was used; of `billed_units` only where the real figures are missing."""
-    counted = None if seen is None else seen.tokens or seen.billed_units
-    if seen is None or counted is None:
-        return None
-    return Usage(
-        int(counted.input_tokens or 0),
-        int(counted.output_tokens or 0),
-        int(seen.cached_tokens or 0),
-    )
 
 
 def _decode(data: bytes) -> wire.StreamFrame:
