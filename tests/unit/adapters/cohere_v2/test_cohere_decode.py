@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmux.adapters.cohere_v2.decode import CohereStreamDecoder, decode_reason, decode_whole
+from modelmux.adapters.cohere_v2.decode import CohereStreamDecoder, decode_whole
+from modelmux.adapters.cohere_v2.endings import decode_reason
 from modelmux.adapters.transport.sse import SseFrame
 from modelmux.domain.conversation import Message, Reasoning, Role, Text, ToolCall
 from modelmux.domain.errors import ProviderProtocolBroken, StreamCut, UpstreamFailed
