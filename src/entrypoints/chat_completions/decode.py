@@ -17,7 +17,8 @@ from ...domain.request import (
     SchemaText,
 )
 from ...domain.tools import AUTO
-from ..members import Members, decode_member, decode_noting, missing
+from ..members import Members, decode_member, missing
+from ..noting import decode_noting
 from .messages import decode_messages
 from .tools import decode_functions, decode_tools
 from .wire import FormatShape, JsonObjectFormat, JsonSchemaFormat, TextFormat

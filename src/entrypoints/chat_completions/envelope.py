@@ -74,9 +74,7 @@ def decode_envelope(members: Members) -> ChatEnvelope:
         raise InvalidRequest(
             "'stream_options' is only allowed when 'stream' is true.", param="stream_options"
         )
-    return ChatEnvelope(
-        model, stream, bool(options.include_usage), old_functions=old_functions
-    )
+    return ChatEnvelope(model, stream, bool(options.include_usage), old_functions=old_functions)
 
 
 def _check_token_limits(values: Mapping[str, Any]) -> None:

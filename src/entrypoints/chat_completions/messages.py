@@ -22,7 +22,8 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ..members import decode_member, decode_noting
+from ..members import decode_member
+from ..noting import decode_noting
 from .parts import decode_parts
 from .wire import (
     AssistantMessage,

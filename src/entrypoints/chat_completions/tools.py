@@ -19,7 +19,7 @@ from ...domain.tools import (
     NoTools,
     ToolChoice,
 )
-from ..members import decode_noting
+from ..noting import decode_noting
 from .wire import (
     AllowedChoice,
     ChoiceShape,

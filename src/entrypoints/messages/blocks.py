@@ -29,7 +29,8 @@ from ...domain.conversation import (
 )
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest
-from ..members import decode_keeping, decode_member, decode_noting, missing
+from ..members import decode_member, missing
+from ..noting import decode_keeping, decode_noting
 from .wire import (
     CacheControl,
     DocumentBlock,

@@ -27,7 +27,8 @@ from ...domain.thinking import (
     ThinkingWish,
 )
 from ...domain.tools import AUTO
-from ..members import Members, decode_member, decode_noting, missing, too_deep
+from ..members import Members, decode_member, missing, too_deep
+from ..noting import decode_noting
 from .blocks import Reading, decode_system
 from .envelope import check_thinking
 from .tools import Choice, decode_choice, decode_tools

@@ -12,7 +12,8 @@ from msgspec.json import Decoder
 from ...application.ports import SEAL_MARK
 from ...domain.errors import InvalidRequest
 from ..client_dialect import Envelope
-from ..members import Members, decode_member, decode_noting, missing
+from ..members import Members, decode_member, missing
+from ..noting import decode_noting
 from ..top_level import TopLevel, check_count, decoders_of
 from .wire import LEAST_BUDGET, FormatGiven, ModelName, SmallMembers, ThinkingShape
 

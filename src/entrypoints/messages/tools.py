@@ -24,7 +24,8 @@ from ...domain.tools import (
     NoTools,
     ToolChoice,
 )
-from ..members import decode_member, decode_noting, missing
+from ..members import decode_member, missing
+from ..noting import decode_noting
 from .blocks import Reading
 from .wire import MAX_TOOLS, ChoiceShape, Kind, ToolShape
 

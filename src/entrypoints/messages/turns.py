@@ -27,7 +27,8 @@ from ...domain.conversation import (
 )
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest
-from ..members import decode_keeping, decode_member, decode_noting
+from ..members import decode_member
+from ..noting import decode_keeping, decode_noting
 from .blocks import Reading, decode_part, decode_parts, decode_system, kind_of, text_part
 from .sealing import open_thinking
 from .wire import (

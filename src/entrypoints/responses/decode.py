@@ -21,7 +21,8 @@ from ...domain.request import (
     SchemaText,
 )
 from ...domain.tools import AUTO
-from ..members import Members, decode_member, decode_noting, too_deep
+from ..members import Members, decode_member, too_deep
+from ..noting import decode_noting
 from .items import Decoded, decode_items
 from .settings import LOGPROBS, SEALED_THOUGHTS
 from .tools import decode_choice, decode_tools

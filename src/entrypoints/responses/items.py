@@ -28,7 +28,8 @@ from ...domain.conversation import (
 from ...domain.errors import InvalidRequest, UnsupportedFeature
 from ...domain.tools import ToolDefinition
 from ...domain.turn import MARK
-from ..members import decode_member, decode_noting, missing
+from ..members import decode_member, missing
+from ..noting import decode_noting
 from .parts import decode_parts
 from .sealing import open_compaction, open_reasoning
 from .tools import decode_tools

@@ -28,7 +28,8 @@ from ...domain.tools import (
     ToolDefinition,
     ToolNamespace,
 )
-from ..members import decode_member, decode_noting, missing
+from ..members import decode_member, missing
+from ..noting import decode_noting
 from .wire import (
     MAX_TOOLS,
     AllowedShape,
