@@ -131,8 +131,8 @@ def encode_proof(
             return None
 
 
-def encode_call(call: ToolCall) -> wire.ToolUseBlock:
-    """Return the block of `call`, its arguments as the model wrote them."""
+def encode_call(call: ToolCall, id_: str) -> wire.ToolUseBlock:
+    """Return the block of `call`, named `id_`, its arguments as the model wrote them."""
     arguments: bytes
     if call.kind == "custom":
         arguments = msgspec.json.encode({"input": call.arguments})
@@ -143,9 +143,7 @@ def encode_call(call: ToolCall) -> wire.ToolUseBlock:
         except msgspec.DecodeError:
             # A model once broke off, or erred: its words are kept where it can see them.
             arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
-    return wire.ToolUseBlock(
-        encode_call_id(call.id), call.name, Raw(arguments), encode_mark(call.cache)
-    )
+    return wire.ToolUseBlock(id_, call.name, Raw(arguments), encode_mark(call.cache))
 
 
 def _document(

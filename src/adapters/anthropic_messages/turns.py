@@ -107,7 +107,9 @@ class _Building:
     media: Media
     system_turns: bool
     turns: list[_OpenTurn] = field(default_factory=list[_OpenTurn])
-    unanswered: dict[str, None] = field(default_factory=dict[str, None])
+    # The calls without a result yet, and the ids that Claude has them by.
+    unanswered: dict[str, str] = field(default_factory=dict[str, str])
+    ids: dict[str, int] = field(default_factory=dict[str, int])
     called: dict[str, None] = field(default_factory=dict[str, None])
 
     def add(self, item: Item) -> None:
@@ -123,12 +125,13 @@ class _Building:
                 if block is not None:
                     self._assistant((block,))
             case ToolCall():
-                self._assistant((encode_call(item),))
+                id_ = self._unused(encode_call_id(item.id))
+                self._assistant((encode_call(item, id_),))
                 if item.id in self.unanswered:
                     raise InvalidRequest(
                         f"Two tool calls of one turn have the id {item.id[:200]!r}.", param=_PARAM
                     )
-                self.unanswered[item.id] = None
+                self.unanswered[item.id] = id_
                 self.called[item.name] = None
             case ToolResult():
                 self._result(item)
@@ -158,6 +161,14 @@ class _Building:
             tuple(self.called),
             _has_thought(turns),
         )
+
+    def _unused(self, id_: str) -> str:
+        """Return an id no call has yet: Claude wants that, and some servers count by answer."""
+        while times := self.ids.get(id_, 0):
+            self.ids[id_] = times + 1
+            id_ = f"{id_}_{times + 1}"
+        self.ids[id_] = 1
+        return id_
 
     def _assistant(self, blocks: Iterable[wire.Block]) -> None:
         turns = self.turns
@@ -189,15 +200,15 @@ class _Building:
                 f"The tool result {item.call_id[:200]!r} answers no call of the turn before it.",
                 param=_PARAM,
             )
-        del self.unanswered[item.call_id]
+        id_ = self.unanswered.pop(item.call_id)
         turn = self._user(())
-        turn.blocks.insert(turn.results, self._result_block(item))
+        turn.blocks.insert(turn.results, self._result_block(item, id_))
         turn.results += 1
 
-    def _result_block(self, item: ToolResult) -> wire.ToolResultBlock:
+    def _result_block(self, item: ToolResult, id_: str) -> wire.ToolResultBlock:
         blocks = self._parts(item)
         return wire.ToolResultBlock(
-            encode_call_id(item.call_id),
+            id_,
             _compact(blocks) if blocks else UNSET,
             True if item.is_error else UNSET,
             encode_mark(item.cache),

@@ -159,3 +159,36 @@ def test_thinking_that_is_switched_off_stays_so_beside_an_effort(
     _, headers = ask_raw(sdk, family.model, "Hello", **more)
     assert headers["x-modelmux-adjusted"] == "output_config.effort=dropped"
     assert family.asked().get("reasoning_effort") != "high"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
+def test_ids_that_servers_give_again_are_told_apart_for_claude_too(
+    every_house: House, family: Family, path: str
+) -> None:
+    if path == "/v1/responses":
+        turns: list[Json] = [
+            item
+            for place in range(3)
+            for item in (
+                {"type": "function_call", "call_id": "call:0", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "call:0", "output": f"result {place}"},
+            )
+        ]
+        tools: Json = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+        body: Json = {"input": [user("x"), *turns], "tools": [tools]}
+    else:
+        call = {"id": "call:0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        turns = [
+            turn
+            for place in range(3)
+            for turn in (
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "call:0", "content": f"result {place}"},
+            )
+        ]
+        function: Json = {"name": "f", "parameters": {"type": "object"}}
+        tools = {"type": "function", "function": function}
+        body = {"messages": [user("x"), *turns], "tools": [tools]}
+    answer = posted(every_house, json.dumps({"model": family.model, **body}), path)
+    assert answer.status_code == 200, answer.text
+    assert "result 2" in answer.text
