@@ -25,6 +25,7 @@ from ...domain.events import FinishReason, Usage
 from ...domain.json_values import JsonObject
 from ...domain.response import Response
 from ..client_dialect import AnswerHead
+from ..sealing import seal_reasoning
 from .answer_wire import (
     ContentBlock,
     CustomInput,
@@ -40,7 +41,6 @@ from .answer_wire import (
     WholeMessage,
 )
 from .envelope import MessagesEnvelope
-from .sealing import seal_thinking
 
 _encode = msgspec.json.Encoder().encode
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
@@ -170,7 +170,7 @@ def encode_signature(item: Reasoning, sealer: Sealer, tenant: str, *, omit: bool
         ):
             return value
         case _:
-            return seal_thinking(sealer, tenant, item)
+            return seal_reasoning(sealer, tenant, item)
 
 
 def is_citation(annotation: JsonObject) -> bool:

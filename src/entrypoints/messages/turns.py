@@ -29,8 +29,8 @@ from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest
 from ..members import decode_member
 from ..noting import decode_keeping, decode_noting
+from ..sealing import open_reasoning
 from .blocks import Reading, decode_part, decode_parts, decode_system, kind_of, text_part
-from .sealing import open_thinking
 from .wire import (
     KnownBlock,
     KnownMessage,
@@ -302,7 +302,7 @@ class _History:
 
     def _opened(self, sealed: str, param: str) -> Reasoning:
         try:
-            return open_thinking(self._reading.sealer, self._reading.tenant, sealed)
+            return open_reasoning(self._reading.sealer, self._reading.tenant, sealed)
         except InvalidRequest as error:
             error.param = param
             raise

@@ -30,8 +30,8 @@ from ...domain.tools import ToolDefinition
 from ...domain.turn import MARK
 from ..members import decode_member, missing
 from ..noting import decode_noting
+from ..sealing import open_compaction, open_reasoning
 from .parts import decode_parts
-from .sealing import open_compaction, open_reasoning
 from .tools import decode_tools
 from .wire import (
     AdditionalToolsItem,

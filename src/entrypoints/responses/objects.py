@@ -29,6 +29,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.events import TokenLogprob, Usage
+from ..sealing import seal_compaction, seal_reasoning
 from .answer_wire import (
     Breakpoint,
     CompactionItem,
@@ -56,7 +57,6 @@ from .answer_wire import (
     TopLogprob,
     UsageShape,
 )
-from .sealing import seal_compaction, seal_reasoning
 
 NO_ARGUMENTS = "{}"
 """How a call without arguments is told: clients parse what they get as JSON."""

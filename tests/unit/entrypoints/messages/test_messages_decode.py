@@ -43,7 +43,7 @@ from modelmux.domain.thinking import (
 )
 from modelmux.entrypoints.members import decode_members
 from modelmux.entrypoints.messages.decode import content_decoder
-from modelmux.entrypoints.messages.sealing import seal_thinking
+from modelmux.entrypoints.sealing import seal_reasoning
 
 USER = {"role": "user", "content": "hello"}
 MARK = {"type": "ephemeral"}
@@ -232,7 +232,7 @@ def test_claudes_thoughts_keep_their_proofs() -> None:
 def test_sealed_thoughts_are_opened(kind: str) -> None:
     sealer = MemorySealer()
     thought = Reasoning("really", Proof(Vendor.GOOGLE, "gemini", "thought_signature", "abc"))
-    sealed = seal_thinking(sealer, "acme", thought)
+    sealed = seal_reasoning(sealer, "acme", thought)
     block = {"type": kind, "data": sealed} if kind != "thinking" else {
         "type": kind, "thinking": "told", "signature": sealed
     }  # fmt: skip
@@ -244,7 +244,7 @@ def test_sealed_thoughts_are_opened(kind: str) -> None:
 )
 def test_anothers_or_altered_seals_do_not_open(kind: str, member: str) -> None:
     sealer = MemorySealer()
-    foreign = seal_thinking(sealer, "other", Reasoning("secret"))
+    foreign = seal_reasoning(sealer, "other", Reasoning("secret"))
     block = {"type": kind, member: foreign, **({"thinking": "t"} if kind == "thinking" else {})}
     with pytest.raises(InvalidRequest) as refusal:
         answered(text("a"), block, sealer=sealer)

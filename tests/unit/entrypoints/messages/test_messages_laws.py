@@ -22,8 +22,8 @@ from modelmux.domain.response import ResponseBuilder
 from modelmux.entrypoints.client_dialect import AnswerHead
 from modelmux.entrypoints.messages.encode import encode_message
 from modelmux.entrypoints.messages.envelope import MessagesEnvelope
-from modelmux.entrypoints.messages.sealing import open_thinking
 from modelmux.entrypoints.messages.stream import MessageStream
+from modelmux.entrypoints.sealing import open_reasoning
 from tests.support.lawful_answers import lawful_answers
 from tests.support.messages_laws import Json, judged
 from tests.support.responses_records import OpenSealer
@@ -130,7 +130,7 @@ def test_thoughts_of_others_are_found_again_in_their_signatures(events: list[Str
         if proof is not None and proof.vendor is Vendor.ANTHROPIC and proof.kind == "signature":
             assert block["signature"] == proof.value
         else:
-            assert open_thinking(SEALER, "acme", block["signature"]) == thought
+            assert open_reasoning(SEALER, "acme", block["signature"]) == thought
 
 
 @given(lawful_answers())

@@ -33,8 +33,8 @@ from modelmux.entrypoints.client_dialect import AnswerHead
 from modelmux.entrypoints.errors import UNEXPECTED
 from modelmux.entrypoints.messages.encode import encode_message
 from modelmux.entrypoints.messages.envelope import MessagesEnvelope
-from modelmux.entrypoints.messages.sealing import open_thinking
 from modelmux.entrypoints.messages.stream import MessagesRelayEncoder, MessageStream
+from modelmux.entrypoints.sealing import open_reasoning
 from tests.support.messages_laws import Json, judged
 
 HEAD = AnswerHead("msg_1", 12, MessagesEnvelope("claude-x"), tenant="acme")
@@ -212,7 +212,7 @@ def test_thoughts_of_others_are_sealed_with_their_proofs(item: Reasoning) -> Non
     (block,) = told(START, *thoughts, STOP, sealer=sealer)["content"]
     assert block["thinking"] == item.text
     assert block["signature"].startswith("mmx1.")
-    assert open_thinking(sealer, "acme", block["signature"]) == item
+    assert open_reasoning(sealer, "acme", block["signature"]) == item
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_words_that_the_caller_does_not_want_come_back_all_the_same(proof: Proof
     first, _, last = told(*events, sealer=sealer, omit=True)["content"]
     for block in (first, last):
         assert block["thinking"] == ""
-        assert open_thinking(sealer, "acme", block["signature"]) == Reasoning("why", proof)
+        assert open_reasoning(sealer, "acme", block["signature"]) == Reasoning("why", proof)
 
 
 def test_thoughts_of_claude_without_words_are_proved_by_claude() -> None:

@@ -33,7 +33,7 @@ from modelmux.domain.json_values import JsonObject
 from modelmux.domain.request import Caller, Generation, JsonText, PlainText, SchemaText
 from modelmux.entrypoints.members import decode_members
 from modelmux.entrypoints.responses.decode import content_decoder, item_decoder
-from modelmux.entrypoints.responses.sealing import seal_compaction, seal_reasoning
+from modelmux.entrypoints.sealing import seal_compaction, seal_reasoning
 
 SEALER = MemorySealer()
 CALLER = Caller("acme")

@@ -17,7 +17,7 @@ from modelmux.domain.tools import HostedTool, ToolNamespace
 from modelmux.entrypoints.members import decode_members
 from modelmux.entrypoints.responses.decode import content_decoder
 from modelmux.entrypoints.responses.envelope import decode_envelope
-from modelmux.entrypoints.responses.sealing import seal_reasoning
+from modelmux.entrypoints.sealing import seal_reasoning
 
 SEALER = MemorySealer()
 decode_content = content_decoder(SEALER)

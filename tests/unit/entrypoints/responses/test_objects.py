@@ -31,13 +31,13 @@ from modelmux.domain.conversation import (
 from modelmux.domain.errors import InvalidRequest
 from modelmux.domain.events import FinishReason, TokenLogprob, Usage
 from modelmux.domain.turn import Failure, KeptItem, ResponseRecord, Status
-from modelmux.entrypoints.responses.sealing import (
+from modelmux.entrypoints.responses.turn_wire import ResponsesWire
+from modelmux.entrypoints.sealing import (
     open_compaction,
     open_reasoning,
     seal_compaction,
     seal_reasoning,
 )
-from modelmux.entrypoints.responses.turn_wire import ResponsesWire
 from tests.support.responses_records import ASKED_AT, ENDED_AT, RESPONSE_ID, OpenSealer, asked
 
 SEALER = OpenSealer()

@@ -38,8 +38,8 @@ from modelmux.entrypoints.client_dialect import AnswerHead
 from modelmux.entrypoints.errors import describe
 from modelmux.entrypoints.responses.envelope import ResponsesEnvelope
 from modelmux.entrypoints.responses.handler import responses_dialect
-from modelmux.entrypoints.responses.sealing import open_reasoning
 from modelmux.entrypoints.responses.turn_wire import ResponsesWire
+from modelmux.entrypoints.sealing import open_reasoning
 from tests.support.responses_laws import ResponsesStreamLaws
 from tests.support.responses_records import RESPONSE_ID, OpenSealer, answered, asked, whole_stream
 

@@ -52,8 +52,8 @@ from modelmux.entrypoints.client_dialect import AnswerHead
 from modelmux.entrypoints.messages.encode import encode_message
 from modelmux.entrypoints.messages.envelope import MessagesEnvelope
 from modelmux.entrypoints.messages.stream import MessageStream
-from modelmux.entrypoints.responses.sealing import open_reasoning
 from modelmux.entrypoints.responses.turn_wire import ResponsesWire
+from modelmux.entrypoints.sealing import open_reasoning
 from tests.support.lawful_answers import lawful_answers
 from tests.support.responses_records import OpenSealer, answered, asked, whole_stream
 from tests.support.streams import fold, read_chunks

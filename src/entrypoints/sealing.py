@@ -1,5 +1,9 @@
 """What clients carry for us, as it stands inside a seal.
 
+In Responses it is an item's `encrypted_content`, in Messages the `signature` of thoughts that are
+not Claude's: one form, so thoughts that were begun in one go on in the other. Claude's own
+signatures are not sealed, for the next request may be relayed to Claude byte for byte.
+
 Thoughts are sealed with their text: a vendor's proof holds for the words as they were, and not
 every client gives a summary back letter by letter. The forms are arrays that may grow at their
 end, so that envelopes of older versions still open.
@@ -11,9 +15,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from ...application.ports import Sealer
-from ...domain.conversation import Compaction, Proof, Reasoning, Vendor
-from ...domain.errors import InvalidRequest
+from ..application.ports import Sealer
+from ..domain.conversation import Compaction, Proof, Reasoning, Vendor
+from ..domain.errors import InvalidRequest
 
 _REASONING = "reasoning"
 _COMPACTION = "compaction"
@@ -43,7 +47,7 @@ _COMPACTION_FORM = Decoder(_SealedCompaction)
 
 
 def seal_reasoning(sealer: Sealer, tenant: str, item: Reasoning) -> str:
-    """Return the `encrypted_content` of thoughts."""
+    """Return what stands for thoughts, their text and proof in it; begins with `SEAL_MARK`."""
     proof = item.proof
     form = _SealedReasoning(
         item.text,
@@ -55,7 +59,7 @@ def seal_reasoning(sealer: Sealer, tenant: str, item: Reasoning) -> str:
 
 
 def open_reasoning(sealer: Sealer, tenant: str, sealed: str) -> Reasoning:
-    """Return the thoughts whose `encrypted_content` was `sealed`.
+    """Return the thoughts that were `sealed`.
 
     Raises:
         InvalidRequest: it is not what we gave this tenant.
