@@ -73,6 +73,10 @@ _NOT_ACCEPTED: Final = "The upstream did not accept the gateway's credentials."
 _EXPIRED_SAID: Final = (
     "The gateway's AWS credentials have expired: whoever runs it has to sign in to AWS anew."
 )
+_NO_ACCESS: Final = (
+    "Bedrock does not let the gateway use this model: access to it has to be granted, or asked for, "
+    "in the AWS account."
+)
 _NO_MODEL: Final = "The upstream does not have the model, or not in this region."
 _NO_ON_DEMAND: Final = (
     "Bedrock serves this model through an inference profile alone: name the profile instead, such "
@@ -161,8 +165,7 @@ def _decode(
             found = ContentBlocked
     elif found is UpstreamAuthFailed:
         # These words name our account there: they are for the log.
-        expired = kind in _EXPIRED or is_expiry(said)
-        detail, message = message, _EXPIRED_SAID if expired else _NOT_ACCEPTED
+        detail, message = message, _sign_in_said(kind, said)
     elif found is UpstreamModelNotFound:
         detail, message = message, _NO_MODEL
     elif "arn:aws" in message:
@@ -174,6 +177,15 @@ def _decode(
         upstream_type=named.partition(":")[0] or None,
         retry_after_s=retry_after_s(headers),
     )
+
+
+def _sign_in_said(kind: str, said: str) -> str:
+    if kind in _EXPIRED or is_expiry(said):
+        return _EXPIRED_SAID
+    lower = said.lower()
+    if "access to the model" in lower or "model access" in lower:
+        return _NO_ACCESS
+    return _NOT_ACCEPTED
 
 
 # A model's own error, whose status tells more than that it was one.

@@ -108,6 +108,14 @@ def test_expired_keys_are_told_to_whoever_runs_the_gateway() -> None:
     assert not is_expired(reply(403, "AccessDenied"))
 
 
+def test_a_model_that_was_not_granted_is_told_from_wrong_keys() -> None:
+    said = "You don't have access to the model with the specified model ID."
+    error = decode_error(reply(403, "AccessDenied", said))
+    assert type(error) is UpstreamAuthFailed
+    assert "has to be granted" in error.message
+    assert "granted" not in decode_error(reply(403, "AccessDenied", "no")).message
+
+
 def test_who_we_are_there_is_for_the_log() -> None:
     said = "User: arn:aws:iam::123456789012:user/x is not authorized to perform bedrock:InvokeModel"
     error = decode_error(reply(403, "AccessDenied", said))
