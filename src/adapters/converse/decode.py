@@ -220,7 +220,7 @@ class _Block:
     __slots__ = ("arguments", "call", "kind", "redacted", "signature", "told")
 
     def __init__(self, kind: ToolKind | Literal["thinking"], call: int) -> None:
-        self.kind = kind
+        self.kind: ToolKind | Literal["thinking"] = kind
         self.call = call
         self.arguments = self.signature = self.redacted = ""
         self.told = False
