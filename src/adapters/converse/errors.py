@@ -74,8 +74,8 @@ _EXPIRED_SAID: Final = (
     "The gateway's AWS credentials have expired: whoever runs it has to sign in to AWS anew."
 )
 _NO_ACCESS: Final = (
-    "Bedrock does not let the gateway use this model: access to it has to be granted, or asked for, "
-    "in the AWS account."
+    "Bedrock does not let the gateway use this model: access to it has to be granted in the AWS "
+    "account."
 )
 _NO_MODEL: Final = "The upstream does not have the model, or not in this region."
 _NO_ON_DEMAND: Final = (
