@@ -84,7 +84,8 @@ def test_only_the_schemas_used_last_are_remembered() -> None:
     checker = JsonSchemaChecker(remembered=2)
     for number in range(20):
         checker.admit({"minimum": number})
-    assert len(checker._compiled) == 2  # there is no other way to see what it holds
+    # There is no other way to see what it holds.
+    assert len(checker._compiled) == 2  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_pattern_that_searches_for_ever_is_given_up() -> None:
