@@ -166,6 +166,18 @@ of a proxy, or a base_url without /v1). `modelmux check --online` tells what was
 --debug logs the details.
 """,
     ),
+    "schema": Trouble(
+        "502 structured_output_invalid: the answer does not fit the schema",
+        """
+The route is strict (structured_output = { strict = true }), and the model's answer did not fit the
+schema that was asked for; where the route may repair, the second try did not fit either.
+
+- The message names the place and what is wrong there, without the value.
+- structured_output = { strict = true, repair = true } asks the model once more.
+- `modelmux explain FILE` shows how the model is asked: natively, by a forced tool, or in words.
+- Without `strict` the answer is delivered as it is, and told: response_format=unmet.
+""",
+    ),
     "503": Trouble(
         "503: overloaded, here or upstream",
         "Here: every place for that provider is taken (max_connections, max_waiting), or the "
@@ -182,6 +194,22 @@ of a proxy, or a base_url without /v1). `modelmux check --online` tells what was
     ),
 }
 ALIASES: Mapping[str, str] = {
+    "upstream_auth_failed": "upstream-auth",
+    "structured_output_invalid": "schema",
+    "model_not_found": "404",
+    "rate_limit_exceeded": "429",
+    "insufficient_quota": "429",
+    "402": "429",
+    "529": "503",
+    "server_is_overloaded": "503",
+    "overloaded_error": "503",
+    "upstream_timeout": "timeouts",
+    "stream_cut": "streaming",
+    "upstream_protocol_broken": "502",
+    "upstream_unreachable": "502",
+    "upstream_failed": "502",
+    "aws": "bedrock",
+    "anthropic": "claude",
     "401": "auth",
     "403": "auth",
     "keys": "auth",
