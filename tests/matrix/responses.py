@@ -27,7 +27,8 @@ def _user(content: object) -> Json:
 
 
 def _said(text: str) -> Json:
-    return _message("assistant", [{"type": "output_text", "text": text, "annotations": []}])
+    part: Json = {"type": "output_text", "text": text, "annotations": []}
+    return _message("assistant", [part])
 
 
 def _call(id_: str, arguments: str = '{"city":"Oslo"}', name: str = "get_weather") -> Json:
