@@ -101,7 +101,8 @@ CASES = {
                 "json_schema": {"name": "it", "schema": SCHEMA, "strict": True},
             }
         },
-        "response_format.schema=dropped",
+        # What the model was not told of, its answer is held to here.
+        "response_format.schema=dropped, response_format=unmet",
         lambda body: body["generationConfig"]["responseJsonSchema"] == PLAINER,
     ),
     "one tool at a time": Case(
