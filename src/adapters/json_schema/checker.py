@@ -21,6 +21,8 @@ _PATTERNS = jsonschema_rs.FancyRegexOptions(
     backtrack_limit=100_000, size_limit=262_144, dfa_size_limit=262_144
 )
 _MOST_PATTERN_WEIGHT = 2000
+# Weights times characters: 150 million of them take a second, and the process waits.
+_MOST_SEARCHED = 20_000_000
 # A step of the check takes some 20 ns, one whose fault is told some 10 µs: all are told at once.
 _MOST_STEPS = 5_000_000
 _MOST_TOLD_STEPS = 10_000
@@ -56,6 +58,8 @@ class JsonSchemaChecker(SchemaChecker):
             return ("$: not JSON",)
         except RecursionError:
             return ("$: nested too deep",)
+        if foresight.pattern_weight * len(text) > _MOST_SEARCHED:
+            return ("$: too long to be held against so many patterns",)
         values = 1 + sum(map(text.count, ",[{"))
         steps = foresight.steps(value, values, _MOST_STEPS)
         if steps >= _MOST_STEPS:
