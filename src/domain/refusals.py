@@ -12,6 +12,7 @@ from .conversation import (
     ImageReference,
     OpaqueItem,
     OpaquePart,
+    ToolCall,
     ToolResult,
 )
 from .errors import UnsupportedFeature
@@ -60,9 +61,23 @@ def refuse_failure(result: ToolResult) -> None:
         raise UnsupportedFeature("The model knows no failed tool calls.", param="messages")
 
 
-def refused_tool(tool: ToolNamespace | HostedTool | BuiltinTool, place: int) -> UnsupportedFeature:
-    """Return the refusal of tool number `place`, which is not simply the caller's own."""
-    kind = "namespace" if isinstance(tool, ToolNamespace) else tool.type
+def refuse_free_text(call: ToolCall) -> None:
+    """Raise if `call` is one of a custom tool: for languages that know functions alone."""
+    if call.kind == "custom":
+        raise UnsupportedFeature("The model knows no calls of custom tools.", param="messages")
+
+
+def refused_tool(
+    tool: CustomTool | ToolNamespace | HostedTool | BuiltinTool, place: int
+) -> UnsupportedFeature:
+    """Return the refusal of tool number `place`, for which there is no word."""
+    match tool:
+        case CustomTool():
+            kind = "custom"
+        case ToolNamespace():
+            kind = "namespace"
+        case HostedTool() | BuiltinTool():
+            kind = tool.type
     return UnsupportedFeature(
         f"The model cannot be given a tool of type {kind[:100]!r}.", param=f"tools[{place}].type"
     )
@@ -87,3 +102,13 @@ def callable_tools(tools: Iterable[ToolDefinition]) -> tuple[CallableTool, ...]:
             raise refused_tool(tool, place)
         callables.append(tool)
     return tuple(callables)
+
+
+def function_tools(tools: Iterable[ToolDefinition]) -> tuple[FunctionTool, ...]:
+    """Return `tools` for a language that knows functions alone; raises as `callable_tools`."""
+    functions: list[FunctionTool] = []
+    for place, tool in enumerate(tools):
+        if not isinstance(tool, FunctionTool):
+            raise refused_tool(tool, place)
+        functions.append(tool)
+    return tuple(functions)

@@ -29,7 +29,7 @@ from ...domain.conversation import (
 )
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refused_part
+from ...domain.refusals import refuse_free_text, refused_part
 from . import wire
 
 _PARAM = "messages"
@@ -133,16 +133,13 @@ def encode_proof(
 
 def encode_call(call: ToolCall, id_: str) -> wire.ToolUseBlock:
     """Return the block of `call`, named `id_`, its arguments as the model wrote them."""
-    arguments: bytes
-    if call.kind == "custom":
-        arguments = msgspec.json.encode({"input": call.arguments})
-    else:
-        arguments = call.arguments.encode() or b"{}"
-        try:
-            _is_object(arguments)
-        except msgspec.DecodeError:
-            # A model once broke off, or erred: its words are kept where it can see them.
-            arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
+    refuse_free_text(call)
+    arguments = call.arguments.encode() or b"{}"
+    try:
+        _is_object(arguments)
+    except msgspec.DecodeError:
+        # A model once broke off, or erred: its words are kept where it can see them.
+        arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
     return wire.ToolUseBlock(id_, call.name, Raw(arguments), encode_mark(call.cache))
 
 

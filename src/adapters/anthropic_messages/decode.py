@@ -4,13 +4,13 @@ A stream's hot case is a text delta: the frame's name chooses a decoder made for
 one flat struct is filled.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from ...domain.conversation import OpaqueItem, Proof, ToolKind, Vendor
+from ...domain.conversation import OpaqueItem, Proof, Vendor
 from ...domain.dialect import Dialect
 from ...domain.errors import ProviderProtocolBroken, StreamCut
 from ...domain.events import (
@@ -25,8 +25,6 @@ from ...domain.events import (
     ToolCallStarted,
 )
 from ...domain.json_values import JsonObject
-from ...domain.request import Generation
-from ...domain.tools import CustomTool
 from ..transport.answers import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
@@ -35,7 +33,6 @@ from .errors import decode_error, decode_error_event
 
 _OPAQUE = "opaque"
 _KNOWN = frozenset({"text", "thinking", "redacted_thinking"})
-NO_CUSTOM_TOOLS: frozenset[str] = frozenset()
 
 _decode_message = msgspec.json.Decoder(wire.WholeMessage).decode
 _decode_start = msgspec.json.Decoder(wire.MessageStart).decode
@@ -48,19 +45,16 @@ _decode_block_delta = msgspec.json.Decoder(wire.BlockDelta).decode
 _decode_block_stop = msgspec.json.Decoder(wire.BlockStop).decode
 _decode_message_delta = msgspec.json.Decoder(wire.MessageDelta).decode
 _decode_type = msgspec.json.Decoder(wire.EventType).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 
 
-def messages_language(model: str, content: Generation, *, opaque: bool = False) -> WireLanguage:
-    """Return how the answer to `content`, asked of `model`, is read.
+def messages_language(model: str, *, opaque: bool = False) -> WireLanguage:
+    """Return how the answer of `model` is read.
 
     `opaque` tells blocks and citations that only callers of Messages understand.
     """
-    custom = frozenset(tool.name for tool in content.tools if isinstance(tool, CustomTool))
     return WireLanguage(
-        partial(decode_whole, model=model, custom_tools=custom, opaque=opaque),
-        partial(MessagesStreamDecoder, model, custom, opaque=opaque),
+        partial(decode_whole, model=model, opaque=opaque),
+        partial(MessagesStreamDecoder, model, opaque=opaque),
         decode_error,
     )
 
@@ -69,20 +63,13 @@ class MessagesStreamDecoder(StreamDecoder):
     """Turns one stream into events; `model` is the name that was asked, for the proofs."""
 
     __slots__ = (
-        "_blocks", "_calls", "_custom_tools", "_ending", "_finished",
+        "_blocks", "_calls", "_ending", "_finished",
         "_model", "_opaque", "_started", "_usage",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        model: str,
-        custom_tools: Collection[str] = NO_CUSTOM_TOOLS,
-        *,
-        opaque: bool = False,
-    ) -> None:
+    def __init__(self, model: str, *, opaque: bool = False) -> None:
         self._model = model
         self._opaque = opaque
-        self._custom_tools = custom_tools
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
         self._ending = wire.FinalDelta()
@@ -163,14 +150,9 @@ class MessagesStreamDecoder(StreamDecoder):
                     events.extend(_cited(content))
                 return
             case "tool_use":
-                custom = content.name in self._custom_tools
-                block = _Block("custom" if custom else "function", self._calls)
+                block = _Block("function", self._calls)
                 self._calls += 1
-                events.append(
-                    ToolCallStarted(
-                        block.call, content.id, content.name, "custom" if custom else "function"
-                    )
-                )
+                events.append(ToolCallStarted(block.call, content.id, content.name))
                 given = _on_one_line(content.input)
                 if given != "{}":
                     block.arguments = given
@@ -200,7 +182,6 @@ class MessagesStreamDecoder(StreamDecoder):
                         block.told = True
                         events.append(ToolCallDelta(block.call, delta.partial_json))
                 else:
-                    # Text inside JSON: the escapes cannot be undone piece by piece.
                     block.arguments += delta.partial_json
             case "thinking_delta":
                 if delta.thinking:
@@ -218,10 +199,6 @@ class MessagesStreamDecoder(StreamDecoder):
             case "function":
                 if not block.told:
                     events.append(ToolCallDelta(block.call, block.arguments or "{}"))
-            case "custom":
-                text = decode_custom_input(block.arguments)
-                if text:
-                    events.append(ToolCallDelta(block.call, text))
             case "opaque":
                 events.append(_opaque(block.value, block.arguments))
             case kind:
@@ -276,27 +253,13 @@ def _proof(model: str, kind: str, value: str) -> Proof | None:
     return Proof(Vendor.ANTHROPIC, model, word, value)
 
 
-def decode_custom_input(arguments: str) -> str:
-    """Return the text for a custom tool out of the object the model filled in."""
-    try:
-        return _decode_text(_decode_object(arguments)["input"])
-    except (msgspec.DecodeError, KeyError):
-        return arguments
-
-
 def _on_one_line(value: msgspec.Raw) -> str:
     """Return the text of `value`; a whole body may be laid out over many lines."""
     text = bytes(value)
     return (msgspec.json.format(text, indent=0) if b"\n" in text else text).decode()
 
 
-def decode_whole(
-    body: bytes,
-    *,
-    model: str,
-    custom_tools: Collection[str] = NO_CUSTOM_TOOLS,
-    opaque: bool = False,
-) -> list[StreamEvent]:
+def decode_whole(body: bytes, *, model: str, opaque: bool = False) -> list[StreamEvent]:
     """Return the events of a whole answer; `opaque` as in `messages_language`.
 
     Raises:
@@ -309,7 +272,7 @@ def decode_whole(
         for raw in message.content:
             block = _read_block(raw)
             if block.type == "tool_use":
-                events.extend(_whole_call(block, calls, custom_tools))
+                events.extend(_whole_call(block, calls))
                 calls += 1
             elif block.type in _KNOWN:
                 events.extend(_whole_block(block, model))
@@ -327,14 +290,9 @@ def decode_whole(
     return events
 
 
-def _whole_call(
-    block: wire.ContentBlock, index: int, custom_tools: Collection[str]
-) -> list[StreamEvent]:
+def _whole_call(block: wire.ContentBlock, index: int) -> list[StreamEvent]:
     arguments = _on_one_line(block.input)
-    kind: ToolKind = "function"
-    if block.name in custom_tools:
-        kind, arguments = "custom", decode_custom_input(arguments)
-    events: list[StreamEvent] = [ToolCallStarted(index, block.id, block.name, kind)]
+    events: list[StreamEvent] = [ToolCallStarted(index, block.id, block.name)]
     if arguments:
         events.append(ToolCallDelta(index, arguments))
     return events

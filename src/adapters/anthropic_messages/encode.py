@@ -194,24 +194,8 @@ def _encode_tool(tool: ToolDefinition, number: int) -> wire.Tool | JsonObject:
             return tool.extras | members
         case HostedTool(dialect=Dialect.MESSAGES) | BuiltinTool(dialect=Dialect.MESSAGES):
             return tool.value
-        case HostedTool() | BuiltinTool() | ToolNamespace():
+        case HostedTool() | BuiltinTool() | ToolNamespace() | CustomTool():
             raise refused_tool(tool, number)
-        case CustomTool():
-            described = tool.description or ""
-            if tool.grammar is not None:
-                grammar = tool.grammar
-                described += f"\nThe input follows this {grammar.syntax} grammar:\n"
-                described += grammar.definition
-            return wire.Tool(
-                tool.name,
-                {
-                    "type": "object",
-                    "properties": {"input": {"type": "string"}},
-                    "required": ["input"],
-                    "additionalProperties": False,
-                },
-                described.strip() or UNSET,
-            )
         case _:
             assert_never(tool)
 

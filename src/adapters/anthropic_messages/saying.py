@@ -115,7 +115,7 @@ def say(request: GenerationRequest, door: Door, *, model: str | None = None) -> 
             sampling=version != VERSION_WITHOUT_SAMPLING,
             service_tiers=door.tiers,
         ),
-        messages_language(name, content, opaque=request.dialect is Dialect.MESSAGES),
+        messages_language(name, opaque=request.dialect is Dialect.MESSAGES),
         _headers(door, version, betas),
     )
 

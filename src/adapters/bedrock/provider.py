@@ -129,7 +129,7 @@ class BedrockProvider(LlmProvider):
         record(request, changes_of(content, model=model))
         verb = "converse-stream" if request.stream else "converse"
         call = HttpCall(self.options.places.model(model, verb), self.headers, body)
-        language = converse_language(model, content, signs=can.proofs is Vendor.ANTHROPIC)
+        language = converse_language(model, signs=can.proofs is Vendor.ANTHROPIC)
         return await open_answer(self.runtime, call, language, stream=request.stream)
 
     async def _ask_claude(self, request: GenerationRequest, *, packed: bool) -> Answer:

@@ -54,9 +54,7 @@ def way_of(model: str, chosen: Way | None, by_pattern: Mapping[str, Way]) -> Way
 PRESET: Final = Preset(
     name="bedrock",
     key_env="AWS_BEARER_TOKEN_BEDROCK",
-    spelling=Spelling(
-        developer_role=False, allowed_tools=False, custom_tools=False, old_functions=False
-    ),
+    spelling=Spelling(developer_role=False, allowed_tools=False, old_functions=False),
     responses=OPEN_MODELS,
     responses_optional=True,
     capabilities=replace(

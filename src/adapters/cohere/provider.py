@@ -70,7 +70,7 @@ class CohereProvider(LlmProvider):
         return await open_answer(
             self.client,
             HttpCall(self._chat, self.headers, body),
-            cohere_language(request.model, content),
+            cohere_language(request.model),
             stream=request.stream,
         )
 

@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 
-from ...domain.conversation import ToolKind
 from ...domain.errors import ProviderProtocolBroken, StreamCut, UpstreamFailed
 from ...domain.events import (
     AnnotationAdded,
@@ -24,8 +23,6 @@ from ...domain.events import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from ...domain.request import Generation
-from ...domain.tools import CustomTool
 from ..transport.answers import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
@@ -33,23 +30,19 @@ from .citations import decode_citation
 from .endings import decode_reason, decode_usage
 from .errors import decode_error
 
-_NO_TOOLS: Final[frozenset[str]] = frozenset()
 _DONE: Final = b"[DONE]"
 _NO_MESSAGE: Final = wire.MessageDelta()
 
 _decode_answer = msgspec.json.Decoder(wire.ChatAnswer).decode
 _decode_frame = msgspec.json.Decoder(wire.StreamFrame).decode
 _decode_kind = msgspec.json.Decoder(wire.FrameKind).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 
 
-def cohere_language(model: str, content: Generation) -> WireLanguage:
-    """Return how the answer to `content`, asked of `model`, is read."""
-    custom = frozenset(tool.name for tool in content.tools if isinstance(tool, CustomTool))
+def cohere_language(model: str) -> WireLanguage:
+    """Return how the answer of `model` is read."""
     return WireLanguage(
-        partial(decode_whole, model=model, custom_tools=custom),
-        partial(CohereStreamDecoder, model, custom),
+        partial(decode_whole, model=model),
+        partial(CohereStreamDecoder, model),
         decode_error,
     )
 
@@ -60,25 +53,20 @@ class CohereStreamDecoder(StreamDecoder):
     __slots__ = (
         "_begins",
         "_calls",
-        "_custom_tools",
         "_finished",
-        "_input",
         "_model",
         "_said",
         "_started",
         "_thinking",
     )
 
-    def __init__(self, model: str, custom_tools: frozenset[str] = _NO_TOOLS) -> None:
+    def __init__(self, model: str) -> None:
         self._model = model
-        self._custom_tools = custom_tools
         self._started = False
         self._finished = False
         self._thinking = False
         # The upstream's numbers of the calls, in the order of ours.
         self._calls: list[int] = []
-        # The arguments of the custom tool that is being called: its text is inside of them.
-        self._input: list[str] | None = None
         # Characters told so far, and where the text of each block begins among them.
         self._said = 0
         self._begins: dict[int, int] = {}
@@ -121,15 +109,13 @@ class CohereStreamDecoder(StreamDecoder):
             case "tool-call-delta":
                 if message.tool_calls is not None:
                     self._more(frame.index, message.tool_calls.function.arguments, events)
-            case "tool-call-end":
-                self._end_input(events)
             case "citation-start":
                 if message.citations is not None:
                     self._cite(message.citations, events)
             case "message-end":
                 self._end(delta, events)
             case _:
-                pass  # debug, citation-end, and what is newer than this
+                pass  # debug, the ends of calls and citations, and what is newer than this
 
     def _content(self, index: int, content: wire.ContentSeen, events: list[StreamEvent]) -> None:
         if content.thinking:
@@ -144,16 +130,12 @@ class CohereStreamDecoder(StreamDecoder):
 
     def _call(self, number: int, call: wire.CallSeen, events: list[StreamEvent]) -> None:
         self._end_thoughts(events)
-        self._end_input(events)
         index = len(self._calls)
         self._calls.append(number)
         name = call.function.name
-        kind: ToolKind = "custom" if name in self._custom_tools else "function"
         if not call.id or not name:
             raise ProviderProtocolBroken("The upstream's answer calls a tool without id or name.")
-        events.append(ToolCallStarted(index, call.id, name, kind))
-        if kind == "custom":
-            self._input = []
+        events.append(ToolCallStarted(index, call.id, name))
         self._more(number, call.function.arguments, events)
 
     def _more(self, number: int, arguments: str, events: list[StreamEvent]) -> None:
@@ -161,9 +143,6 @@ class CohereStreamDecoder(StreamDecoder):
         if not calls or not arguments:
             if arguments:
                 raise ProviderProtocolBroken("The upstream goes on with a call it never began.")
-            return
-        if self._input is not None:
-            self._input.append(arguments)
             return
         # The last call is the one that goes on, but for servers that mix them.
         index = len(calls) - 1
@@ -175,14 +154,6 @@ class CohereStreamDecoder(StreamDecoder):
         if self._thinking:
             self._thinking = False
             events.append(ReasoningFinished())
-
-    def _end_input(self, events: list[StreamEvent]) -> None:
-        told = self._input
-        if told is not None:
-            self._input = None
-            text = _custom_input("".join(told))
-            if text:
-                events.append(ToolCallDelta(len(self._calls) - 1, text))
 
     def _cite(self, citation: wire.CitationSeen, events: list[StreamEvent]) -> None:
         begin = self._begins.get(citation.content_index)
@@ -199,15 +170,12 @@ class CohereStreamDecoder(StreamDecoder):
                 detail=delta.error,
             )
         self._end_thoughts(events)
-        self._end_input(events)
         self._finished = True
         reason = decode_reason(delta.finish_reason)
         events.append(ResponseFinished((reason,), decode_usage(delta.usage)))
 
 
-def decode_whole(
-    body: bytes, *, model: str, custom_tools: frozenset[str] = _NO_TOOLS
-) -> list[StreamEvent]:
+def decode_whole(body: bytes, *, model: str) -> list[StreamEvent]:
     """Return the events of a whole answer.
 
     Raises:
@@ -241,19 +209,15 @@ def decode_whole(
         if begin is not None:
             events.extend(AnnotationAdded(one) for one in decode_citation(citation, begin))
     for index, call in enumerate(message.tool_calls or ()):
-        events.extend(_whole_call(index, call, custom_tools))
+        events.extend(_whole_call(index, call))
     events.append(ResponseFinished((reason,), decode_usage(answer.usage)))
     return events
 
 
-def _whole_call(index: int, call: wire.CallSeen, custom_tools: frozenset[str]) -> list[StreamEvent]:
+def _whole_call(index: int, call: wire.CallSeen) -> list[StreamEvent]:
     name, arguments = call.function.name, call.function.arguments
     if not call.id or not name:
         raise ProviderProtocolBroken("The upstream's answer calls a tool without id or name.")
-    if name in custom_tools:
-        text = _custom_input(arguments)
-        started = ToolCallStarted(index, call.id, name, "custom")
-        return [started, ToolCallDelta(index, text)] if text else [started]
     started = ToolCallStarted(index, call.id, name)
     return [started, ToolCallDelta(index, arguments)] if arguments else [started]
 
@@ -277,7 +241,7 @@ def _decode(data: bytes) -> wire.StreamFrame:
 _READ: Final = frozenset(
     {
         "content-start", "content-delta", "content-end", "tool-plan-delta",
-        "tool-call-start", "tool-call-delta", "tool-call-end", "citation-start", "message-end",
+        "tool-call-start", "tool-call-delta", "citation-start", "message-end",
     }
 )  # fmt: skip
 
@@ -286,10 +250,3 @@ def _not_cohere(error: msgspec.DecodeError) -> ProviderProtocolBroken:
     return ProviderProtocolBroken(
         "The upstream's answer is not one of Cohere's chat.", detail=str(error)
     )
-
-
-def _custom_input(arguments: str) -> str:
-    try:
-        return _decode_text(_decode_object(arguments)["input"])
-    except (msgspec.DecodeError, KeyError):
-        return arguments

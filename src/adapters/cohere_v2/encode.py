@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from ...domain.capabilities import Capabilities, Thinking
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
-from ...domain.refusals import callable_tools, refused_choice
+from ...domain.refusals import function_tools, refused_choice
 from ...domain.request import Generation, JsonText, OutputFormat, PlainText, SchemaText
 from ...domain.thinking import (
     AdaptiveThinking,
@@ -25,8 +25,6 @@ from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
-    CallableTool,
-    CustomTool,
     FunctionTool,
     HostedChoice,
     NamedTool,
@@ -114,7 +112,7 @@ def _encode_tools(
 ) -> tuple[list[wire.Tool], Literal["REQUIRED", "NONE"] | UnsetType]:
     """Return the tools and the word for the choice; a choice among them is said by the others'
     absence."""
-    tools = callable_tools(content.tools)
+    tools = function_tools(content.tools)
     choice = content.tool_choice
     word: Literal["REQUIRED", "NONE"] | UnsetType
     match choice:
@@ -137,30 +135,9 @@ def _encode_tools(
     return [_declare(tool) for tool in tools], word
 
 
-def _declare(tool: CallableTool) -> wire.Tool:
-    match tool:
-        case FunctionTool():
-            parameters = tool.parameters or {"type": "object", "properties": {}}
-            return wire.Tool(wire.Function(tool.name, parameters, tool.description or UNSET))
-        case CustomTool():
-            described = tool.description or ""
-            if tool.grammar is not None:
-                grammar = tool.grammar
-                described += f"\nThe input follows this {grammar.syntax} grammar:\n"
-                described += grammar.definition
-            return wire.Tool(
-                wire.Function(
-                    tool.name,
-                    {
-                        "type": "object",
-                        "properties": {"input": {"type": "string"}},
-                        "required": ["input"],
-                    },
-                    described.strip() or UNSET,
-                )
-            )
-        case _:
-            assert_never(tool)
+def _declare(tool: FunctionTool) -> wire.Tool:
+    parameters = tool.parameters or {"type": "object", "properties": {}}
+    return wire.Tool(wire.Function(tool.name, parameters, tool.description or UNSET))
 
 
 def _encode_format(wanted: OutputFormat) -> wire.ResponseFormat | UnsetType:

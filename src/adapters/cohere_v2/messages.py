@@ -33,7 +33,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refuse_failure, refused_item, refused_part
+from ...domain.refusals import refuse_failure, refuse_free_text, refused_item, refused_part
 from . import wire
 
 _PARAM = "messages"
@@ -149,8 +149,7 @@ class _Writer:
 
 
 def _arguments(call: ToolCall) -> str:
-    if call.kind == "custom":
-        return msgspec.json.encode({"input": call.arguments}).decode()
+    refuse_free_text(call)
     arguments = call.arguments or "{}"
     try:
         _is_object(arguments)

@@ -28,7 +28,7 @@ from ...domain.conversation import (
     Vendor,
 )
 from ...domain.errors import UnsupportedFeature
-from ...domain.refusals import refused_part
+from ...domain.refusals import refuse_free_text, refused_part
 from . import wire
 
 _PARAM: Final = "messages"
@@ -157,16 +157,13 @@ def encode_call_id(call_id: str) -> str:
 
 def encode_call(call: ToolCall) -> wire.ToolUseBlock:
     """Return the block of `call`, its arguments as the model wrote them."""
-    arguments: bytes
-    if call.kind == "custom":
-        arguments = msgspec.json.encode({"input": call.arguments})
-    else:
-        arguments = call.arguments.encode() or b"{}"
-        try:
-            _is_object(arguments)
-        except msgspec.DecodeError:
-            # A model once broke off, or erred: its words are kept where it can see them.
-            arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
+    refuse_free_text(call)
+    arguments = call.arguments.encode() or b"{}"
+    try:
+        _is_object(arguments)
+    except msgspec.DecodeError:
+        # A model once broke off, or erred: its words are kept where it can see them.
+        arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
     return wire.ToolUseBlock(wire.ToolUse(encode_call_id(call.id), call.name, Raw(arguments)))
 
 

@@ -5,11 +5,10 @@ filled. Blocks of text and thoughts have no start of their own: their first delt
 """
 
 from functools import partial
-from typing import Literal, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
-from ...domain.conversation import ToolKind
 from ...domain.errors import ProviderProtocolBroken, StreamCut
 from ...domain.events import (
     AnnotationAdded,
@@ -23,14 +22,12 @@ from ...domain.events import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from ...domain.request import Generation
-from ...domain.tools import CustomTool
 from ..transport.answers import FramedLanguage, Reader
 from ..transport.event_stream import EventFrame, EventStreamDecoder
 from . import wire
 from .endings import decode_reason, decode_usage
 from .errors import decode_error, decode_exception
-from .reading import Reading, decode_citation, decode_custom_input, proof_of, unsayable
+from .reading import Reading, decode_citation, proof_of, unsayable
 
 _decode_answer = msgspec.json.Decoder(wire.ConverseAnswer).decode
 _decode_block_start = msgspec.json.Decoder(wire.BlockStart).decode
@@ -39,12 +36,12 @@ _decode_block_stop = msgspec.json.Decoder(wire.BlockStop).decode
 _decode_message_stop = msgspec.json.Decoder(wire.MessageStop).decode
 _decode_metadata = msgspec.json.Decoder(wire.Metadata).decode
 _decode_count = msgspec.json.Decoder(wire.Count).decode
+_BlockKind: TypeAlias = Literal["function", "thinking"]
 
 
-def converse_language(model: str, content: Generation, *, signs: bool) -> FramedLanguage:
-    """Return how the answer to `content`, asked of `model`, is read."""
-    custom = frozenset(tool.name for tool in content.tools if isinstance(tool, CustomTool))
-    reading = Reading(model, signs, custom)
+def converse_language(model: str, *, signs: bool) -> FramedLanguage:
+    """Return how the answer of `model` is read."""
+    reading = Reading(model, signs)
     return FramedLanguage(
         partial(decode_whole, reading=reading), partial(ConverseReader, reading), decode_error
     )
@@ -165,9 +162,8 @@ class ConverseStreamDecoder:
     def _begin_call(self, index: int, call: wire.WrittenToolUse, events: list[StreamEvent]) -> None:
         if call.type == "server_tool_use":
             raise unsayable("a call of its own tool")
-        kind: ToolKind = "custom" if call.name in self._reading.custom_tools else "function"
-        self._blocks[index] = _Block(kind, self._calls)
-        events.append(ToolCallStarted(self._calls, call.tool_use_id, call.name, kind))
+        self._blocks[index] = _Block("function", self._calls)
+        events.append(ToolCallStarted(self._calls, call.tool_use_id, call.name))
         self._calls += 1
 
     def _delta(self, index: int, delta: wire.Delta, events: list[StreamEvent]) -> None:
@@ -184,10 +180,7 @@ class ConverseStreamDecoder:
             if block is None:
                 raise ProviderProtocolBroken("The upstream sent arguments of no call.")
             arguments = delta.tool_use.input
-            if block.kind == "custom":
-                # Text inside JSON: the escapes cannot be undone piece by piece.
-                block.arguments += arguments
-            elif arguments:
+            if arguments:
                 block.told = True
                 events.append(ToolCallDelta(block.call, arguments))
         elif delta.citation is not None:
@@ -203,10 +196,6 @@ class ConverseStreamDecoder:
             case "function":
                 if not block.told:
                     events.append(ToolCallDelta(block.call, "{}"))
-            case "custom":
-                text = decode_custom_input(block.arguments)
-                if text:
-                    events.append(ToolCallDelta(block.call, text))
             case "thinking":
                 proof = proof_of(self._reading, block.signature, block.redacted)
                 events.append(ReasoningFinished(proof))
@@ -217,12 +206,12 @@ class ConverseStreamDecoder:
 class _Block:
     """An open block; `call` is the call's index among the calls, not the block's."""
 
-    __slots__ = ("arguments", "call", "kind", "redacted", "signature", "told")
+    __slots__ = ("call", "kind", "redacted", "signature", "told")
 
-    def __init__(self, kind: ToolKind | Literal["thinking"], call: int) -> None:
-        self.kind: ToolKind | Literal["thinking"] = kind
+    def __init__(self, kind: _BlockKind, call: int) -> None:
+        self.kind: _BlockKind = kind
         self.call = call
-        self.arguments = self.signature = self.redacted = ""
+        self.signature = self.redacted = ""
         self.told = False
 
 
@@ -245,7 +234,7 @@ def decode_whole(body: bytes, *, reading: Reading) -> list[StreamEvent]:
         if block.text:
             events.append(TextDelta(block.text))
         elif block.tool_use is not None:
-            _whole_call(block.tool_use, calls, reading, events)
+            _whole_call(block.tool_use, calls, events)
             calls += 1
         elif block.reasoning_content is not None:
             thought = block.reasoning_content
@@ -266,19 +255,13 @@ def decode_whole(body: bytes, *, reading: Reading) -> list[StreamEvent]:
     return events
 
 
-def _whole_call(
-    call: wire.WrittenToolUse, number: int, reading: Reading, events: list[StreamEvent]
-) -> None:
+def _whole_call(call: wire.WrittenToolUse, number: int, events: list[StreamEvent]) -> None:
     if call.type == "server_tool_use":
         raise unsayable("a call of its own tool")
     arguments = bytes(call.input)
     if b"\n" in arguments:
         arguments = msgspec.json.format(arguments, indent=0)
     text = arguments.decode()
-    if call.name in reading.custom_tools:
-        events.append(ToolCallStarted(number, call.tool_use_id, call.name, "custom"))
-        text = decode_custom_input(text)
-    else:
-        events.append(ToolCallStarted(number, call.tool_use_id, call.name))
+    events.append(ToolCallStarted(number, call.tool_use_id, call.name))
     if text:
         events.append(ToolCallDelta(number, text))

@@ -16,14 +16,12 @@ from ...domain.capabilities import Capabilities
 from ...domain.conversation import ToolCall
 from ...domain.errors import InvalidRequest, UnsupportedFeature
 from ...domain.json_values import JsonObject
-from ...domain.refusals import callable_tools, refused_choice
+from ...domain.refusals import function_tools, refused_choice
 from ...domain.request import Generation, JsonText, Sampling, SchemaText
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
-    CallableTool,
-    CustomTool,
     FunctionTool,
     HostedChoice,
     NamedTool,
@@ -150,11 +148,11 @@ def _encode_tools(
         # There is no word for it: a model without tools calls none.
         return []
     tools: list[wire.Tool | wire.CachePointBlock] = []
-    for number, tool in enumerate(callable_tools(content.tools)):
+    for number, tool in enumerate(function_tools(content.tools)):
         if isinstance(choice, AllowedTools) and tool.name not in choice.names:
             continue
         tools.append(wire.Tool(_encode_tool(tool, number)))
-        if isinstance(tool, FunctionTool) and tool.cache is not None:
+        if tool.cache is not None:
             tools.append(encode_mark(tool.cache, manner.cache_spans))
     if not tools:
         # A conversation with calls in it must define tools, though none may be called any more.
@@ -169,29 +167,13 @@ def _no_parameters() -> JsonObject:
     return {"type": "object", "properties": {}}
 
 
-def _encode_tool(tool: CallableTool, number: int) -> wire.ToolSpec:
-    match tool:
-        case FunctionTool():
-            return wire.ToolSpec(
-                tool.name,
-                wire.InputSchema(_schema(tool.parameters, number)),
-                tool.description or UNSET,
-                True if tool.strict else UNSET,
-            )
-        case CustomTool():
-            described = tool.description or ""
-            if tool.grammar is not None:
-                grammar = tool.grammar
-                described += f"\nThe input follows this {grammar.syntax} grammar:\n"
-                described += grammar.definition
-            schema: JsonObject = {
-                "type": "object",
-                "properties": {"input": {"type": "string"}},
-                "required": ["input"],
-            }
-            return wire.ToolSpec(tool.name, wire.InputSchema(schema), described.strip() or UNSET)
-        case _:
-            assert_never(tool)
+def _encode_tool(tool: FunctionTool, number: int) -> wire.ToolSpec:
+    return wire.ToolSpec(
+        tool.name,
+        wire.InputSchema(_schema(tool.parameters, number)),
+        tool.description or UNSET,
+        True if tool.strict else UNSET,
+    )
 
 
 def _schema(parameters: JsonObject | None, number: int) -> JsonObject:

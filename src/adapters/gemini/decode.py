@@ -11,7 +11,7 @@ from hashlib import blake2s
 
 import msgspec
 
-from ...domain.conversation import Proof, ToolKind, Vendor
+from ...domain.conversation import Proof, Vendor
 from ...domain.errors import (
     ConversionError,
     ProviderProtocolBroken,
@@ -31,8 +31,6 @@ from ...domain.events import (
     ToolCallStarted,
     Usage,
 )
-from ...domain.request import Generation
-from ...domain.tools import CustomTool
 from ..transport.answers import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
@@ -58,22 +56,17 @@ _FAILURES = frozenset(
     }
 )  # fmt: skip
 _UNSAID = frozenset({"", "FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"})
-_NO_TOOLS: frozenset[str] = frozenset()
 SIGNATURE = "thought_signature"
 
 _decode_answer = msgspec.json.Decoder(wire.GenerateAnswer).decode
 _decode_answers = msgspec.json.Decoder(list[wire.GenerateAnswer]).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 
 
-def gemini_language(model: str, content: Generation) -> WireLanguage:
-    """Return how the answer to `content`, asked of `model`, is read."""
-    tools = content.tools
-    custom = frozenset(tool.name for tool in tools if isinstance(tool, CustomTool))
+def gemini_language(model: str) -> WireLanguage:
+    """Return how the answer of `model` is read."""
     return WireLanguage(
-        partial(decode_whole, model=model, custom_tools=custom),
-        partial(GeminiStreamDecoder, model, custom),
+        partial(decode_whole, model=model),
+        partial(GeminiStreamDecoder, model),
         decode_error,
     )
 
@@ -101,11 +94,10 @@ class _Choice:
 class GeminiStreamDecoder(StreamDecoder):
     """Turns one stream into events; `model` is the name that was asked, for the proofs."""
 
-    __slots__ = ("_choices", "_custom_tools", "_id", "_model", "_started", "_usage")
+    __slots__ = ("_choices", "_id", "_model", "_started", "_usage")
 
-    def __init__(self, model: str, custom_tools: frozenset[str] = _NO_TOOLS) -> None:
+    def __init__(self, model: str) -> None:
         self._model = model
-        self._custom_tools = custom_tools
         self._choices: dict[int, _Choice] = {}
         self._id = ""
         self._started = False
@@ -215,12 +207,9 @@ class GeminiStreamDecoder(StreamDecoder):
     ) -> None:
         index = choice.calls
         choice.calls += 1
-        kind: ToolKind = "custom" if call.name in self._custom_tools else "function"
         call_id = call.id or make_call_id(self._id, number, index)
-        events.append(ToolCallStarted(index, call_id, call.name, kind, proof, number))
+        events.append(ToolCallStarted(index, call_id, call.name, "function", proof, number))
         arguments = _on_one_line(call.args)
-        if kind == "custom":
-            arguments = _custom_input(arguments)
         if arguments:
             events.append(ToolCallDelta(index, arguments, number))
 
@@ -239,13 +228,6 @@ def _on_one_line(value: msgspec.Raw) -> str:
     """Return the text of `value`; Google lays whole bodies out over many lines."""
     text = bytes(value)
     return (msgspec.json.format(text, indent=0) if b"\n" in text else text).decode()
-
-
-def _custom_input(arguments: str) -> str:
-    try:
-        return _decode_text(_decode_object(arguments)["input"])
-    except (msgspec.DecodeError, KeyError):
-        return arguments
 
 
 def _decode_logprobs(seen: wire.LogprobsSeen | None) -> tuple[TokenLogprob, ...]:
@@ -280,16 +262,14 @@ def decode_usage(seen: wire.UsageSeen | None) -> Usage | None:
     )
 
 
-def decode_whole(
-    body: bytes, *, model: str, custom_tools: frozenset[str] = _NO_TOOLS
-) -> list[StreamEvent]:
+def decode_whole(body: bytes, *, model: str) -> list[StreamEvent]:
     """Return the events of a whole answer.
 
     Raises:
         ProviderProtocolBroken: it is none.
         UpstreamFailed: the model failed.
     """
-    decoder = GeminiStreamDecoder(model, custom_tools)
+    decoder = GeminiStreamDecoder(model)
     events = decoder.feed((SseFrame(b"", body),))
     try:
         return events + decoder.close()

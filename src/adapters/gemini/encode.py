@@ -14,14 +14,12 @@ from ...domain.capabilities import Capabilities, ImageInput, Thinking
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject
-from ...domain.refusals import callable_tools, refused_choice
+from ...domain.refusals import function_tools, refused_choice
 from ...domain.request import Generation, JsonText, PlainText, SchemaText
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
-    CallableTool,
-    CustomTool,
     FunctionTool,
     HostedChoice,
     NamedTool,
@@ -75,7 +73,7 @@ def encode_request(content: Generation, *, model: str, capabilities: Capabilitie
         image_urls=capabilities.image_input is ImageInput.URL,
         stand_in=capabilities.thinking is Thinking.LEVEL,
     )
-    declared = [_declare(tool, place) for place, tool in enumerate(callable_tools(content.tools))]
+    declared = [_declare(tool, place) for place, tool in enumerate(function_tools(content.tools))]
     config = _encode_config(content, capabilities)
     return _encode(
         wire.GenerateRequest(
@@ -110,34 +108,13 @@ def _refuse_unsayable(content: Generation) -> None:
     raise UnsupportedFeature(f"Gemini has no {param!r}.", param=param)
 
 
-def _declare(tool: CallableTool, place: int) -> wire.FunctionDeclaration:
-    match tool:
-        case FunctionTool():
-            if tool.parameters is not None and tool.parameters.get("type", "object") != "object":
-                raise UnsupportedFeature(
-                    "A tool's parameters must be of type object.",
-                    param=f"tools[{place}].function.parameters",
-                )
-            return wire.FunctionDeclaration(
-                tool.name, tool.description or UNSET, tool.parameters or UNSET
-            )
-        case CustomTool():
-            described = tool.description or ""
-            if tool.grammar is not None:
-                grammar = tool.grammar
-                described += f"\nThe input follows this {grammar.syntax} grammar:\n"
-                described += grammar.definition
-            return wire.FunctionDeclaration(
-                tool.name,
-                described.strip() or UNSET,
-                {
-                    "type": "object",
-                    "properties": {"input": {"type": "string"}},
-                    "required": ["input"],
-                },
-            )
-        case _:
-            assert_never(tool)
+def _declare(tool: FunctionTool, place: int) -> wire.FunctionDeclaration:
+    if tool.parameters is not None and tool.parameters.get("type", "object") != "object":
+        raise UnsupportedFeature(
+            "A tool's parameters must be of type object.",
+            param=f"tools[{place}].function.parameters",
+        )
+    return wire.FunctionDeclaration(tool.name, tool.description or UNSET, tool.parameters or UNSET)
 
 
 def _encode_choice(content: Generation) -> wire.ToolConfig | UnsetType:

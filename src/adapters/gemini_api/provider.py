@@ -66,7 +66,7 @@ class GeminiApiProvider(LlmProvider):
         body = encode_request(content, model=model, capabilities=can)
         url = door.stream if request.stream else door.whole
         call = HttpCall(url, self._headers, body)
-        language = gemini_language(model, content)
+        language = gemini_language(model)
         return await open_answer(self._client, call, language, stream=request.stream)
 
     async def fetch(self, url: Url, said: bytes | None = None, *, most_bytes: int) -> bytes:

@@ -74,7 +74,7 @@ class OllamaProvider(LlmProvider):
         return await open_answer(
             self.client,
             HttpCall(self._chat, self.headers, body),
-            ollama_language(request.model, content),
+            ollama_language(request.model),
             stream=request.stream,
         )
 

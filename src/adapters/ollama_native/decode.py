@@ -25,8 +25,6 @@ from ...domain.events import (
     ToolCallStarted,
     Usage,
 )
-from ...domain.request import Generation
-from ...domain.tools import CustomTool
 from ..transport.answers import FramedLanguage, Reader
 from . import wire
 from .call_ids import make_call_id
@@ -39,18 +37,14 @@ _REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
 }
-_NO_TOOLS: Final[frozenset[str]] = frozenset()
 _decode_answer = msgspec.json.Decoder(wire.ChatAnswer).decode
-_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 
 
-def ollama_language(model: str, content: Generation) -> FramedLanguage:
-    """Return how the answer to `content`, asked of `model`, is read."""
-    custom = frozenset(tool.name for tool in content.tools if isinstance(tool, CustomTool))
+def ollama_language(model: str) -> FramedLanguage:
+    """Return how the answer of `model` is read."""
     return FramedLanguage(
-        partial(decode_whole, model=model, custom_tools=custom),
-        lambda longest: OllamaReader(OllamaDecoder(model, custom), longest),
+        partial(decode_whole, model=model),
+        lambda longest: OllamaReader(OllamaDecoder(model), longest),
         decode_error,
     )
 
@@ -64,11 +58,10 @@ def decode_reason(done_reason: str, *, called: bool) -> FinishReason:
 class OllamaDecoder:
     """Turns the lines of one answer into events; `model` is the name that was asked."""
 
-    __slots__ = ("_answer", "_calls", "_custom_tools", "_finished", "_model", "_thinking")
+    __slots__ = ("_answer", "_calls", "_finished", "_model", "_thinking")
 
-    def __init__(self, model: str, custom_tools: frozenset[str] = _NO_TOOLS) -> None:
+    def __init__(self, model: str) -> None:
         self._model = model
-        self._custom_tools = custom_tools
         # What tells this answer from all others: its first line bears a time in nanoseconds.
         self._answer = ""
         self._calls = 0
@@ -137,11 +130,7 @@ class OllamaDecoder:
             raise ProviderProtocolBroken("The upstream's answer calls a tool without a name.")
         call_id = call.id or make_call_id(self._answer, index)
         arguments = bytes(call.function.arguments).decode()
-        if name in self._custom_tools:
-            events.append(ToolCallStarted(index, call_id, name, "custom"))
-            arguments = _custom_input(arguments)
-        else:
-            events.append(ToolCallStarted(index, call_id, name))
+        events.append(ToolCallStarted(index, call_id, name))
         if arguments:
             events.append(ToolCallDelta(index, arguments))
 
@@ -175,15 +164,13 @@ class OllamaReader(Reader):
         return [*events, *self._decoder.close()]
 
 
-def decode_whole(
-    body: bytes, *, model: str, custom_tools: frozenset[str] = _NO_TOOLS
-) -> list[StreamEvent]:
+def decode_whole(body: bytes, *, model: str) -> list[StreamEvent]:
     """Return the events of a whole answer.
 
     Raises:
         ProviderProtocolBroken: it is none.
     """
-    decoder = OllamaDecoder(model, custom_tools)
+    decoder = OllamaDecoder(model)
     events = decoder.feed((body,))
     try:
         return events + decoder.close()
@@ -219,10 +206,3 @@ def _decode_logprobs(seen: tuple[wire.TokenSeen, ...]) -> tuple[TokenLogprob, ..
         )
         for one in seen
     )
-
-
-def _custom_input(arguments: str) -> str:
-    try:
-        return _decode_text(_decode_object(arguments)["input"])
-    except (msgspec.DecodeError, KeyError):
-        return arguments

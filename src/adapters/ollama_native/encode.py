@@ -15,15 +15,13 @@ from ...domain.capabilities import Capabilities, Thinking
 from ...domain.effort import Effort
 from ...domain.errors import UnsupportedFeature
 from ...domain.json_values import JsonObject, JsonValue
-from ...domain.refusals import callable_tools, refused_choice
+from ...domain.refusals import function_tools, refused_choice
 from ...domain.request import Generation, JsonText, OutputFormat, PlainText, SchemaText
 from ...domain.thinking import NoThinking
 from ...domain.tools import (
     AllowedTools,
     AnyTool,
     AutoChoice,
-    CallableTool,
-    CustomTool,
     FunctionTool,
     HostedChoice,
     NamedTool,
@@ -133,9 +131,9 @@ def _encode_options(content: Generation, defaults: Defaults) -> dict[str, JsonVa
     return {**encode_options(defaults), **said}
 
 
-def _offered(content: Generation) -> tuple[CallableTool, ...]:
+def _offered(content: Generation) -> tuple[FunctionTool, ...]:
     """Return the tools that may be called: there is no other word for a choice among them."""
-    tools = callable_tools(content.tools)
+    tools = function_tools(content.tools)
     choice = content.tool_choice
     match choice:
         case AutoChoice():
@@ -152,30 +150,9 @@ def _offered(content: Generation) -> tuple[CallableTool, ...]:
             assert_never(choice)
 
 
-def _declare(tool: CallableTool) -> wire.Tool:
-    match tool:
-        case FunctionTool():
-            parameters = tool.parameters or {"type": "object", "properties": {}}
-            return wire.Tool(wire.Function(tool.name, parameters, tool.description or UNSET))
-        case CustomTool():
-            described = tool.description or ""
-            if tool.grammar is not None:
-                grammar = tool.grammar
-                described += f"\nThe input follows this {grammar.syntax} grammar:\n"
-                described += grammar.definition
-            return wire.Tool(
-                wire.Function(
-                    tool.name,
-                    {
-                        "type": "object",
-                        "properties": {"input": {"type": "string"}},
-                        "required": ["input"],
-                    },
-                    described.strip() or UNSET,
-                )
-            )
-        case _:
-            assert_never(tool)
+def _declare(tool: FunctionTool) -> wire.Tool:
+    parameters = tool.parameters or {"type": "object", "properties": {}}
+    return wire.Tool(wire.Function(tool.name, parameters, tool.description or UNSET))
 
 
 def _encode_format(wanted: OutputFormat) -> Literal["json"] | JsonObject | UnsetType:

@@ -34,7 +34,7 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refuse_failure, refused_item, refused_part
+from ...domain.refusals import refuse_failure, refuse_free_text, refused_item, refused_part
 from . import wire
 
 _PARAM = "messages"
@@ -200,16 +200,13 @@ def _asked(parts: Iterable[Part]) -> wire.Message:
 
 
 def _call(call: ToolCall) -> wire.ToolCalled:
-    arguments: bytes
-    if call.kind == "custom":
-        arguments = msgspec.json.encode({"input": call.arguments})
-    else:
-        arguments = call.arguments.encode() or b"{}"
-        try:
-            _is_object(arguments)
-        except msgspec.DecodeError:
-            # A model once broke off, or erred: its words are kept where it can see them.
-            arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
+    refuse_free_text(call)
+    arguments = call.arguments.encode() or b"{}"
+    try:
+        _is_object(arguments)
+    except msgspec.DecodeError:
+        # A model once broke off, or erred: its words are kept where it can see them.
+        arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
     return wire.ToolCalled(wire.FunctionCalled(call.name, Raw(arguments)))
 
 

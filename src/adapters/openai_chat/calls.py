@@ -37,7 +37,6 @@ class _Call:
     wire_id: str
     name: str = ""
     kind: ToolKind = "function"
-    unwrap: bool = False
     frame: int = -1
     arguments: list[str] = field(default_factory=list[str])
 
@@ -52,12 +51,10 @@ class _Call:
 
 @dataclass(slots=True)
 class CallTracker:
-    """The calls of one choice. `answer` tells this answer from others; `custom_names` are the
-    free-text tools that were offered as functions with one argument, `input`."""
+    """The calls of one choice. `answer` tells this answer from others."""
 
     choice: int
     answer: str
-    custom_names: frozenset[str]
     _calls: list[_Call] = field(default_factory=list[_Call])
     _by_index: dict[int | None, _Call] = field(default_factory=dict[int | None, _Call])
     _by_id: dict[str, _Call] = field(default_factory=dict[str, _Call])
@@ -78,11 +75,11 @@ class CallTracker:
             self._announce(call, name, kind == "custom", events)
         if text:
             call.arguments.append(text)
-            if call.name and not call.unwrap:
+            if call.name:
                 events.append(ToolCallDelta(call.index, text, self.choice))
 
-    def close(self, events: list[StreamEvent]) -> None:
-        """Append what was held back.
+    def check(self) -> None:
+        """Check that all is there.
 
         Raises:
             ProviderProtocolBroken: a call never got its name.
@@ -90,10 +87,6 @@ class CallTracker:
         for call in self._calls:
             if not call.name:
                 raise ProviderProtocolBroken("The upstream called a tool without naming it.")
-            if call.unwrap:
-                text = _unwrap("".join(call.arguments))
-                if text:
-                    events.append(ToolCallDelta(call.index, text, self.choice))
 
     def _find(self, part: WireToolCall, name: str, text: str, frame: int) -> _Call:
         call = self._by_index.get(part.index)
@@ -119,24 +112,11 @@ class CallTracker:
 
     def _announce(self, call: _Call, name: str, custom: bool, events: list[StreamEvent]) -> None:
         call.name = name
-        call.unwrap = not custom and name in self.custom_names
-        call.kind = "custom" if custom or call.unwrap else "function"
+        call.kind = "custom" if custom else "function"
         told_id = call.wire_id
         if not told_id or told_id in self._by_id:
             told_id = made_up_id(self.answer, self.choice, call.index)
         self._by_id[told_id] = call
         events.append(ToolCallStarted(call.index, told_id, name, call.kind, None, self.choice))
-        if call.arguments and not call.unwrap:
+        if call.arguments:
             events.append(ToolCallDelta(call.index, "".join(call.arguments), self.choice))
-
-
-class _Wrapped(msgspec.Struct):
-    input: str
-
-
-def _unwrap(arguments: str) -> str:
-    try:
-        return msgspec.json.decode(arguments, type=_Wrapped).input
-    except msgspec.DecodeError:
-        # The model did not keep to the one argument: its own text is the best there is.
-        return arguments

@@ -46,14 +46,12 @@ class Reading:
 
     `model` is the upstream's name for it; `proofs` the vendor whose thoughts are proofs that must
     go back (DeepSeek's are the text itself); `hidden` words of ours that an upstream's message may
-    echo and a caller must not see (host, key); `custom_names` the free-text tools that were
-    offered as functions; `stops` the sequences that were to end the answer.
+    echo and a caller must not see (host, key); `stops` the sequences that were to end the answer.
     """
 
     model: str
     proofs: Vendor | None = None
     hidden: tuple[str, ...] = ()
-    custom_names: frozenset[str] = frozenset()
     stops: tuple[str, ...] = ()
 
 
@@ -164,7 +162,7 @@ class ChunkDecoder(StreamDecoder):
         if choice is None:
             if not 0 <= number < _MAX_CHOICES:
                 raise ProviderProtocolBroken(f"The upstream sent a choice number {number}.")
-            tracker = CallTracker(number, self._answer, self.reading.custom_names)
+            tracker = CallTracker(number, self._answer)
             choice = self._choices[number] = _Choice(tracker)
         message = wire.delta or wire.message
         if message is not None:
@@ -182,7 +180,7 @@ class ChunkDecoder(StreamDecoder):
         self, number: int, choice: _Choice, reason: FinishReason, events: list[StreamEvent]
     ) -> None:
         self._end_thoughts(number, choice, events)
-        choice.calls.close(events)
+        choice.calls.check()
         if reason is FinishReason.STOP and choice.calls:
             reason = FinishReason.TOOL_CALLS
         choice.reason = reason

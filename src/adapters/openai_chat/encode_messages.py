@@ -7,8 +7,6 @@ own, directly behind, and holds text alone: what else a tool gave was moved behi
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, assert_never
 
-import msgspec
-
 from ...domain.conversation import (
     Audio,
     Compaction,
@@ -131,14 +129,11 @@ class _Writer:
 
     def add_call(self, call: ToolCall) -> None:
         wire: Wire
-        if call.kind == "custom" and self._spelling.custom_tools:
+        if call.kind == "custom":
             custom = {"name": call.name, "input": call.arguments}
             wire = {"id": call.id, "type": "custom", "custom": custom}
         else:
-            arguments = call.arguments or "{}"
-            if call.kind == "custom":
-                arguments = msgspec.json.encode({"input": call.arguments}).decode()
-            function = {"name": call.name, "arguments": arguments}
+            function = {"name": call.name, "arguments": call.arguments or "{}"}
             wire = {"id": call.id, "type": "function", "function": function}
         self._open_turn().calls.append(wire)
 

@@ -31,7 +31,7 @@ def encode_tools(
     sayable = callable_tools(tools)
     if isinstance(choice, AllowedTools) and not spelling.allowed_tools:
         sayable = tuple(tool for tool in sayable if tool.name in choice.names)
-    return [_encode_tool(tool, spelling) for tool in sayable]
+    return [_encode_tool(tool) for tool in sayable]
 
 
 def encode_tool_choice(
@@ -46,12 +46,12 @@ def encode_tool_choice(
         case AnyTool():
             return "required"
         case NamedTool(name):
-            return _reference(name, tools, spelling)
+            return _reference(name, tools)
         case AllowedTools(names, required):
             mode = "required" if required else "auto"
             if not spelling.allowed_tools:
                 return mode if required else None
-            allowed = [_reference(name, tools, spelling) for name in names]
+            allowed = [_reference(name, tools) for name in names]
             return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": allowed}}
         case HostedChoice():
             raise refused_choice(choice)
@@ -59,15 +59,13 @@ def encode_tool_choice(
             assert_never(choice)
 
 
-def _reference(name: str, tools: Sequence[ToolDefinition], spelling: Spelling) -> dict[str, object]:
-    custom = spelling.custom_tools and any(
-        isinstance(tool, CustomTool) and tool.name == name for tool in tools
-    )
+def _reference(name: str, tools: Sequence[ToolDefinition]) -> dict[str, object]:
+    custom = any(isinstance(tool, CustomTool) and tool.name == name for tool in tools)
     kind = "custom" if custom else "function"
     return {"type": kind, kind: {"name": name}}
 
 
-def _encode_tool(tool: CallableTool, spelling: Spelling) -> dict[str, object]:
+def _encode_tool(tool: CallableTool) -> dict[str, object]:
     match tool:
         case FunctionTool(name, description, parameters, strict):
             function: dict[str, object] = {"name": name}
@@ -79,8 +77,6 @@ def _encode_tool(tool: CallableTool, spelling: Spelling) -> dict[str, object]:
                 function["strict"] = strict
             return {"type": "function", "function": function}
         case CustomTool():
-            if not spelling.custom_tools:
-                return _encode_as_function(tool)
             custom: dict[str, object] = {"name": tool.name}
             if tool.description is not None:
                 custom["description"] = tool.description
@@ -90,23 +86,3 @@ def _encode_tool(tool: CallableTool, spelling: Spelling) -> dict[str, object]:
             return {"type": "custom", "custom": custom}
         case _:
             assert_never(tool)
-
-
-def _encode_as_function(tool: CustomTool) -> dict[str, object]:
-    """A free-text tool as a function with one argument, `input`; the decoder unwraps it."""
-    description = tool.description or ""
-    argument: dict[str, object] = {"type": "string"}
-    if tool.grammar is not None:
-        argument["description"] = (
-            f"Text of this {tool.grammar.syntax} grammar:\n{tool.grammar.definition}"
-        )
-    function: dict[str, object] = {"name": tool.name}
-    if description:
-        function["description"] = description
-    function["parameters"] = {
-        "type": "object",
-        "properties": {"input": argument},
-        "required": ["input"],
-        "additionalProperties": False,
-    }
-    return {"type": "function", "function": function}

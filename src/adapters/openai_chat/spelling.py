@@ -18,9 +18,9 @@ class Spelling:
     `developer_role` False sends developer messages as system messages. `proofs` names the vendor
     whose thoughts go back with its own proof; `echo_reasoning` sends back thoughts that are no
     vendor's proof; both as `reasoning_content`. `no_effort` are the members that switch thinking
-    off where `reasoning_effort` has no word for it. `allowed_tools` and `custom_tools` False send
-    the same meaning in functions and plain choices; `old_functions` False knows nothing of
-    `functions` and `function_call`, and would ignore them in a relayed body.
+    off where `reasoning_effort` has no word for it. `allowed_tools` False sends the same
+    meaning in plain choices; `old_functions` False knows nothing of `functions` and
+    `function_call`, and would ignore them in a relayed body.
     """
 
     max_tokens: str = "max_completion_tokens"
@@ -30,7 +30,6 @@ class Spelling:
     echo_reasoning: bool = False
     no_effort: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     allowed_tools: bool = True
-    custom_tools: bool = True
     old_functions: bool = True
 
 

@@ -22,7 +22,6 @@ _PLAIN: Final = Spelling(
     max_tokens="max_tokens",
     developer_role=False,
     allowed_tools=False,
-    custom_tools=False,
     old_functions=False,
 )
 _OPEN_MODELS: Final = FUNCTIONS_ALONE

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ...application.adjusting import CUSTOM_TOOLS_EMULATED, adjust
+from ...application.adjusting import adjust
 from ...application.lanes import WITHOUT_CONTENT, relays
 from ...application.languages import outward
 from ...application.ports import Answer, Credentials, LlmProvider
@@ -27,11 +27,11 @@ from ..transport.headers import with_own
 from ..transport.settings import TransportSettings
 from ..transport.url import Url
 from .auth import StaticKey
-from .emulating import emulated_tools
 from .endpoints import BaseEndpoints, Endpoints, Paths
 from .preset import Preset
 from .responses_lane import ResponsesLane, must_translate_responses
 from .tailoring import ask_for_usage, tailor
+from .unread import looked_at
 
 _NO_SUCH_PATH: Final = frozenset({404, 405})
 _STOPS: Final = 16
@@ -69,7 +69,6 @@ class OpenAICompatProvider(LlmProvider):
         self.client = options.client or HttpClient(options.name, options.transport)
         self.endpoints = options.endpoints or BaseEndpoints(options.base_url, options.paths)
         self._preset = options.preset
-        self._emulating = replace(options.preset.spelling, custom_tools=False)
         self._hidden = _hidden_words(options)
         self._headers = _fixed_headers(options)
         self._responses = ResponsesLane(self._preset, self.client, self.endpoints, self._hidden)
@@ -80,7 +79,7 @@ class OpenAICompatProvider(LlmProvider):
 
     async def open(self, request: GenerationRequest) -> Answer:
         verbatim = request.verbatim if relays(request) else None
-        if verbatim is not None and self._must_translate(verbatim):
+        if verbatim is not None and self._must_translate(verbatim, request.capabilities):
             verbatim = None
         if verbatim is None and request.dialect in WITHOUT_CONTENT:
             raise UnsupportedFeature(
@@ -110,7 +109,7 @@ class OpenAICompatProvider(LlmProvider):
     def _capabilities(self, model: str) -> Capabilities:
         return resolve(self._preset.capabilities, self._preset.rules, model)
 
-    def _must_translate(self, verbatim: Verbatim) -> bool:
+    def _must_translate(self, verbatim: Verbatim, can: Capabilities) -> bool:
         """Whether the body holds what this service does not know, or answers what clients do not.
 
         The byte tests may be wrong in one direction: a text with these words is translated.
@@ -126,7 +125,7 @@ class OpenAICompatProvider(LlmProvider):
         return (
             (not spelling.old_functions and "functions" in members)
             or (not spelling.developer_role and _mentions(members, "messages", b'"developer"'))
-            or (not spelling.custom_tools and _mentions(members, "tools", b'"custom"'))
+            or (not can.custom_tools and _mentions(members, "tools", b'"custom"'))
             or (
                 not spelling.allowed_tools and _mentions(members, "tool_choice", b'"allowed_tools"')
             )
@@ -186,16 +185,14 @@ class OpenAICompatProvider(LlmProvider):
 
     async def _translate(self, request: GenerationRequest, content: Generation) -> Answer:
         spelling = self._preset.spelling
-        if not request.capabilities.custom_tools:
-            spelling = self._emulating
-        custom_names = emulated_tools(request, content, takes_custom=spelling.custom_tools)
+        content = looked_at(request, content, Dialect.CHAT_COMPLETIONS)
         body = encode_members(
             content, model=request.model, stream=request.stream, spelling=spelling
         )
         tailor(body, self._preset, request)
         # Languages are remembered: what a caller wrote at length is not.
         stops = tuple(one for one in content.sampling.stop[:_STOPS] if len(one) <= _STOP_LENGTH)
-        reading = Reading(request.model, spelling.proofs, self._hidden, custom_names, stops)
+        reading = Reading(request.model, spelling.proofs, self._hidden, stops)
         call = HttpCall(
             self.endpoints.url(Dialect.CHAT_COMPLETIONS, request.model),
             await self.headers(),
@@ -213,7 +210,7 @@ def _said_in_chat(request: GenerationRequest) -> Generation:
     can = request.capabilities
     chat_alone = replace(can, dialects=can.dialects - {Dialect.RESPONSES})
     content, made = adjust(request.content.get(), chat_alone, request.model, request.dialect)
-    record(request, [one for one in made if one != CUSTOM_TOOLS_EMULATED])
+    record(request, made)
     return content
 
 

@@ -17,9 +17,9 @@ from ..openai_responses.relay import ResponsesRelay
 from ..openai_responses.spelling import Spelling
 from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall, HttpClient
-from .emulating import emulated_tools
 from .endpoints import Endpoints
 from .preset import Preset
+from .unread import looked_at
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
 
@@ -29,10 +29,8 @@ _encode: Final = msgspec.json.Encoder().encode
 def must_translate_responses(members: Mapping[str, object], spelling: Spelling) -> bool:
     """Whether the body holds what this service does not know; in doubt it does."""
     said, choice = _raw(members, "input"), _raw(members, "tool_choice")
-    return (
-        (not spelling.developer_role and b'"developer"' in said)
-        or (not spelling.custom_tools and b'"custom_tool_call' in said)
-        or (not spelling.allowed_tools and b'"allowed_tools"' in choice)
+    return (not spelling.developer_role and b'"developer"' in said) or (
+        not spelling.allowed_tools and b'"allowed_tools"' in choice
     )
 
 
@@ -77,11 +75,8 @@ class ResponsesLane:
         return answer
 
     async def _translate(self, request: GenerationRequest, headers: Headers) -> Answer:
-        content = request.content.get()
         spelling = self.preset.responses
-        if spelling.custom_tools and not request.capabilities.custom_tools:
-            spelling = replace(spelling, custom_tools=False)
-        custom_names = emulated_tools(request, content, takes_custom=spelling.custom_tools)
+        content = looked_at(request, request.content.get(), Dialect.RESPONSES)
         content = _with_enough_room(request, content, spelling.least_output_tokens)
         body = encode_request(
             content,
@@ -90,7 +85,7 @@ class ResponsesLane:
             spelling=spelling,
             lenient=request.dialect is not Dialect.RESPONSES,
         )
-        reading = Reading(request.model, self.hidden, custom_names)
+        reading = Reading(request.model, self.hidden)
         return await open_answer(
             self.client,
             self._call(request, headers, body),

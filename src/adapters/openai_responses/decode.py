@@ -35,13 +35,11 @@ class Reading:
     """How the answers of one target are read.
 
     `model` is the upstream's name for it, and whose proofs its thoughts are; `hidden` words of
-    ours that an upstream's message may echo and a caller must not see (host, key);
-    `custom_names` the free-text tools that were offered as functions.
+    ours that an upstream's message may echo and a caller must not see (host, key).
     """
 
     model: str
     hidden: tuple[str, ...] = ()
-    custom_names: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1024)
@@ -79,7 +77,7 @@ class EventDecoder(StreamDecoder):
     _finished: bool = False
 
     def __post_init__(self) -> None:
-        self._items = ItemReader(self.reading.model, self.reading.custom_names)
+        self._items = ItemReader(self.reading.model)
 
     def feed(self, frames: Sequence[SseFrame]) -> list[StreamEvent]:
         events: list[StreamEvent] = []

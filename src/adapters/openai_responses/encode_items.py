@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2s
 from typing import Final, TypeAlias, assert_never
 
-import msgspec
-
 from ...domain.conversation import (
     Audio,
     Compaction,
@@ -81,10 +79,10 @@ def encode_item(item: Item, place: int, model: str, spelling: Spelling) -> Wire 
         case Reasoning():
             return _encode_reasoning(item, place, model, spelling)
         case ToolCall():
-            return _encode_call(item, spelling)
+            return _encode_call(item)
         case ToolResult():
             refuse_failure(item)
-            custom = item.kind == "custom" and spelling.custom_tools
+            custom = item.kind == "custom"
             return {
                 "type": "custom_tool_call_output" if custom else "function_call_output",
                 "call_id": item.call_id,
@@ -141,15 +139,13 @@ def _encode_reasoning(
             return None
 
 
-def _encode_call(call: ToolCall, spelling: Spelling) -> Wire:
+def _encode_call(call: ToolCall) -> Wire:
     wire: Wire = {"type": "function_call", "call_id": call.id, "name": call.name}
     if call.kind == "function":
         wire["arguments"] = call.arguments or "{}"
-    elif spelling.custom_tools:
+    else:
         wire["type"] = "custom_tool_call"
         wire["input"] = call.arguments
-    else:
-        wire["arguments"] = msgspec.json.encode({"input": call.arguments}).decode()
     if call.namespace is not None:
         wire["namespace"] = call.namespace
     return wire

@@ -38,10 +38,10 @@ def encode_tools(
             continue
         match tool:
             case FunctionTool() | CustomTool():
-                encoded.append(_encode_callable(tool, spelling, lenient=lenient))
+                encoded.append(_encode_callable(tool, lenient=lenient))
             case ToolNamespace(name, inner, description):
                 wire: Wire = {"type": "namespace", "name": name, "description": description or name}
-                wire["tools"] = [_encode_callable(it, spelling, lenient=lenient) for it in inner]
+                wire["tools"] = [_encode_callable(it, lenient=lenient) for it in inner]
                 encoded.append(wire)
             case HostedTool():
                 encoded.append(dict(tool.value))
@@ -64,20 +64,20 @@ def encode_tool_choice(
         case AnyTool():
             return "required"
         case NamedTool(name):
-            return _reference(name, tools, spelling)
+            return _reference(name, tools)
         case HostedChoice():
             return dict(choice.value)
         case AllowedTools(names, required):
             mode = "required" if required else "auto"
             if not spelling.allowed_tools:
                 return mode if required else None
-            allowed = [_reference(name, tools, spelling) for name in names]
+            allowed = [_reference(name, tools) for name in names]
             return {"type": "allowed_tools", "mode": mode, "tools": allowed}
         case _:
             assert_never(choice)
 
 
-def _reference(name: str, tools: Iterable[ToolDefinition], spelling: Spelling) -> Wire:
+def _reference(name: str, tools: Iterable[ToolDefinition]) -> Wire:
     kind = "function"
     for tool in tools:
         match tool:
@@ -86,14 +86,14 @@ def _reference(name: str, tools: Iterable[ToolDefinition], spelling: Spelling) -
                 label = value.get("server_label")
                 return {"type": name} if label is None else {"type": name, "server_label": label}
             case ToolNamespace(name=space, tools=inner):
-                if any(_is_custom(one, name) for one in inner) and spelling.custom_tools:
+                if any(_is_custom(one, name) for one in inner):
                     return {"type": "custom", "name": name}
                 if any(one.name == name for one in inner):
                     return {"type": "function", "name": name}
                 if space == name:
                     kind = "namespace"  # all in it, unless a tool has the name
             case FunctionTool() | CustomTool() if tool.name == name:
-                custom = _is_custom(tool, name) and spelling.custom_tools
+                custom = _is_custom(tool, name)
                 return {"type": "custom" if custom else "function", "name": name}
             case _:
                 pass
@@ -108,7 +108,7 @@ def _is_custom(tool: CallableTool, name: str) -> bool:
     return isinstance(tool, CustomTool) and tool.name == name
 
 
-def _encode_callable(tool: CallableTool, spelling: Spelling, *, lenient: bool) -> Wire:
+def _encode_callable(tool: CallableTool, *, lenient: bool) -> Wire:
     match tool:
         case FunctionTool(name, description, parameters, strict, extras=extras):
             function: Wire = {"type": "function", "name": name}
@@ -121,7 +121,7 @@ def _encode_callable(tool: CallableTool, spelling: Spelling, *, lenient: bool) -
                 function["strict"] = strict
             return function if not extras else {**extras, **function}
         case CustomTool():
-            return _encode_custom(tool) if spelling.custom_tools else _encode_as_function(tool)
+            return _encode_custom(tool)
         case _:
             assert_never(tool)
 
@@ -137,23 +137,3 @@ def _encode_custom(tool: CustomTool) -> Wire:
             "definition": tool.grammar.definition,
         }
     return custom
-
-
-def _encode_as_function(tool: CustomTool) -> Wire:
-    """A free-text tool as a function with one argument, `input`; the decoder unwraps it."""
-    argument: Wire = {"type": "string"}
-    if tool.grammar is not None:
-        argument["description"] = (
-            f"Text of this {tool.grammar.syntax} grammar:\n{tool.grammar.definition}"
-        )
-    function: Wire = {"type": "function", "name": tool.name}
-    if tool.description:
-        function["description"] = tool.description
-    function["parameters"] = {
-        "type": "object",
-        "properties": {"input": argument},
-        "required": ["input"],
-        "additionalProperties": False,
-    }
-    function["strict"] = False
-    return function

@@ -35,24 +35,20 @@ _MAX_ITEMS: Final = 10_000
 @dataclass(slots=True)
 class _Open:
     """An item that has been announced. `told` counts the characters that were passed on of each
-    of its parts, `cited` their annotations; `held` are arguments that must be unwrapped first."""
+    of its parts, `cited` their annotations."""
 
     kind: str
     call: int = -1
-    wrapped: bool = False
     done: bool = False
     told: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     cited: dict[int, int] = field(default_factory=dict[int, int])
-    held: list[str] = field(default_factory=list[str])
 
 
 @dataclass(slots=True)
 class ItemReader:
-    """Turns what is told of items into events. `model` is whose proofs they are; `custom_names`
-    the free-text tools that were offered as functions."""
+    """Turns what is told of items into events. `model` is whose proofs they are."""
 
     model: str
-    custom_names: frozenset[str]
     _items: dict[int, _Open] = field(default_factory=dict[int, _Open])
     _calls: int = 0
     _last: str = ""
@@ -129,9 +125,7 @@ class ItemReader:
             raise _out_of_place("arguments")
         key = ("arguments", 0)
         opened.told[key] = opened.told.get(key, 0) + len(text)
-        if opened.wrapped:
-            opened.held.append(text)
-        elif text:
+        if text:
             events.append(ToolCallDelta(opened.call, text))
 
     def end(self, place: int, raw: msgspec.Raw, events: list[StreamEvent]) -> None:
@@ -156,7 +150,6 @@ class ItemReader:
                 rest = _rest(opened, ("arguments", 0), whole)
                 if rest:
                     self.add_arguments(place, rest, events)
-                self._unwrap(opened, events)
 
     def close(self, output: Sequence[msgspec.Raw], events: list[StreamEvent]) -> None:
         """Tell what is left, now that all of the output is known.
@@ -172,7 +165,6 @@ class ItemReader:
                 opened.done = True
                 if opened.kind == "reasoning" and opened.told:
                     events.append(ReasoningFinished())
-                self._unwrap(opened, events)
 
     def _begin_call(self, opened: _Open, item: WireItem, events: list[StreamEvent]) -> None:
         if not item.name:
@@ -182,9 +174,7 @@ class ItemReader:
             raise ProviderProtocolBroken("The upstream called a tool without an id for the call.")
         opened.call = self._calls
         self._calls += 1
-        custom = opened.kind == "custom_tool_call"
-        opened.wrapped = not custom and item.name in self.custom_names
-        kind: ToolKind = "custom" if custom or opened.wrapped else "function"
+        kind: ToolKind = "custom" if opened.kind == "custom_tool_call" else "function"
         events.append(
             ToolCallStarted(opened.call, id_, item.name, kind, namespace=item.namespace or None)
         )
@@ -224,14 +214,6 @@ class ItemReader:
             self._last = "reasoning"
             events.append(ReasoningFinished(proof))
 
-    def _unwrap(self, opened: _Open, events: list[StreamEvent]) -> None:
-        if not opened.wrapped:
-            return
-        text = _unwrapped("".join(opened.held))
-        opened.held.clear()
-        if text:
-            events.append(ToolCallDelta(opened.call, text))
-
     def _count(self, place: int, kind: str, key: tuple[str, int], text: str) -> _Open:
         opened = self._at(place, kind)
         opened.told[key] = opened.told.get(key, 0) + len(text)
@@ -251,18 +233,6 @@ def _rest(opened: _Open, key: tuple[str, int], whole: str | None) -> str:
 
 def _out_of_place(what: str) -> ProviderProtocolBroken:
     return ProviderProtocolBroken(f"The upstream sent a piece of {what} before its item.")
-
-
-class _Wrapped(msgspec.Struct):
-    input: str
-
-
-def _unwrapped(arguments: str) -> str:
-    try:
-        return msgspec.json.decode(arguments, type=_Wrapped).input
-    except msgspec.DecodeError:
-        # The model did not keep to the one argument: its own text is the best there is.
-        return arguments
 
 
 def _decode_logprob(wire: WireLogprob) -> TokenLogprob:

@@ -11,14 +11,12 @@ from ...domain.caching import CacheMark
 class Spelling:
     """How one server wants things said.
 
-    `developer_role` False sends developer messages as system messages. `custom_tools` False sends
-    free-text tools as functions with one argument; `allowed_tools` False leaves out the others and
-    says the plain choice. `open_thoughts` sends thoughts that nobody sealed back as they are.
-    `least_output_tokens` is the smallest limit that is not refused.
+    `developer_role` False sends developer messages as system messages. `allowed_tools`
+    False leaves out the others and says the plain choice. `open_thoughts` sends thoughts that
+    nobody sealed back as they are. `least_output_tokens` is the smallest limit that is not refused.
     """
 
     developer_role: bool = True
-    custom_tools: bool = True
     allowed_tools: bool = True
     open_thoughts: bool = False
     least_output_tokens: int = 16
@@ -27,7 +25,6 @@ class Spelling:
 OPENAI: Final = Spelling()
 OPEN_MODELS: Final = Spelling(
     developer_role=False,
-    custom_tools=False,
     allowed_tools=False,
     open_thoughts=True,
     least_output_tokens=1,

@@ -161,7 +161,7 @@ class Gemini(Language):
             return Said(body, EmbeddingDecoder(ask, name, verb))
         content = request.content.get()
         body = encode_gemini(content, model=name, capabilities=request.capabilities)
-        return Said(body, gemini_language(name, content))
+        return Said(body, gemini_language(name))
 
     def capabilities(self, name: str) -> Capabilities:
         return resolve(gemini.VERTEX_BASE, gemini.VERTEX_RULES, name)

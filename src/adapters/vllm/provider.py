@@ -36,7 +36,6 @@ PRESET: Final = Preset(
         developer_role=False,
         no_effort=_NO_THINKING,
         allowed_tools=False,
-        custom_tools=False,
         old_functions=False,
     ),
     responses=OPEN_MODELS,

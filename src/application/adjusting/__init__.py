@@ -12,6 +12,7 @@ from ...domain.errors import UnsupportedFeature
 from ...domain.request import Generation
 from ..spelling import respell
 from .builtin import fit_builtin_tools
+from .custom_tools import CUSTOM_TOOLS_EMULATED, fit_custom_tools, in_functions
 from .fields import fit_fields
 from .fitting import Fitting
 from .form import answer_tool
@@ -27,10 +28,10 @@ from .results import fit_failures, fit_results
 from .sampling import fit_limits, fit_sampling
 from .system import fit_system
 from .thinking import fit_effort, fit_summary, fit_unproven_turn
-from .tools import CUSTOM_TOOLS_EMULATED, fit_tool_choice, fit_tool_extras, fit_tools
+from .tools import fit_tool_choice, fit_tool_extras, fit_tools
 from .wishes import fit_wish
 
-__all__ = ["CUSTOM_TOOLS_EMULATED", "adjust", "ignored_members"]
+__all__ = ["CUSTOM_TOOLS_EMULATED", "adjust", "ignored_members", "in_functions"]
 
 # Each step sees what those before it made, so their order counts.
 _STEPS: tuple[Callable[[Fitting], None], ...] = (
@@ -46,12 +47,13 @@ _STEPS: tuple[Callable[[Fitting], None], ...] = (
     fit_failures,
     fit_marks,
     # Which tools there are: the form of the answer depends on whether any are left. Namespaces
-    # become flat before functions are looked at one by one.
+    # become flat before functions are looked at one by one, and free text is an argument of one.
     fit_hosted_tools,
     fit_builtin_tools,
     fit_output_format,
     fit_namespaces,
     fit_tool_extras,
+    fit_custom_tools,
     fit_tools,
     # Whether the model thinks, before what does not go with thinking: forced tools, sampling.
     fit_wish,

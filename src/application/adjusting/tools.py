@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from ...domain.adjustments import Adjustment
 from ...domain.capabilities import Capabilities, Thinking
 from ...domain.dialect import Dialect
 from ...domain.effort import Effort
@@ -12,7 +11,6 @@ from ...domain.tools import (
     AUTO,
     AllowedTools,
     AnyTool,
-    CustomTool,
     FunctionTool,
     NamedTool,
     ToolDefinition,
@@ -20,10 +18,6 @@ from ...domain.tools import (
 from ..instructions import for_choice
 from .fitting import Fitting, each
 from .wishes import asks_to_think, without_thinking
-
-CUSTOM_TOOLS_EMULATED = Adjustment(
-    "tools", "emulated", "custom tools are sent as functions with one text argument"
-)
 
 
 def fit_tools(fit: Fitting) -> None:
@@ -42,8 +36,6 @@ def fit_tools(fit: Fitting) -> None:
             "with reasoning it takes them on the Responses API alone, which is not offered here.",
             param="tools",
         )
-    if not can.custom_tools and any(isinstance(tool, CustomTool) for tool in content.tools):
-        fit.made.append(CUSTOM_TOOLS_EMULATED)
     if not can.strict_tools and any(
         isinstance(tool, FunctionTool) and tool.strict for tool in content.tools
     ):

@@ -1,15 +1,17 @@
 """Enforcing: holds a translated answer to what the request said of tools and of its form.
 
-Not every vendor has a word for "only these" or "one at a time", none but OpenAI knows namespaces,
-and some take only some names: what was said otherwise on the way out is made good on the way back.
+Not every vendor has a word for "only these" or "one at a time", none but OpenAI knows namespaces
+and tools of free text, and some take only some names: what was said otherwise on the way out is
+made good on the way back.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
 
 from ...domain.adjustments import Adjustment
-from ...domain.capabilities import Capabilities
-from ...domain.dialect import Dialect
+from ...domain.conversation import ToolKind
 from ...domain.events import (
     AnnotationAdded,
     EmbeddingsAdded,
@@ -24,88 +26,17 @@ from ...domain.events import (
     ToolCallStarted,
 )
 from ...domain.journal import Journal
-from ...domain.request import Generation, GenerationRequest
-from ...domain.tools import AllowedTools, FunctionTool, ToolDefinition, ToolNamespace
-from ..adjusting.fields import field_names, keep_their_fields, rename
-from ..adjusting.form import answer_tool
-from ..adjusting.namespaces import Address, addresses, tool_names
+from ...domain.request import GenerationRequest
+from ..adjusting.custom_tools import text_of
+from ..adjusting.fields import rename
 from ..lanes import WITHOUT_CONTENT
 from ..ports import Answer, LlmProvider
 from .answer import WrappedAnswer
+from .rules import Rules, rules_of
 
 _AS_ANSWER = -1
 """Stands for the place of the call that is the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What an answer is held to.
-
-    `spaces` leads from the names that went out back; `allowed` None is all; `alone` is one call a
-    choice; `fields` leads, for each tool with such, from the fields' names that went out back;
-    `form` is the name of the tool whose call is the answer itself.
-    """
-
-    spaces: Mapping[str, Address]
-    allowed: frozenset[Address] | None
-    alone: bool
-    fields: Mapping[Address, Mapping[str, str]] = field(
-        default_factory=dict[Address, Mapping[str, str]]
-    )
-    form: str | None = None
-
-    def refused(self, call: Address, *, later: bool) -> Adjustment | None:
-        """Return what to note of a call that may not be passed on; `later`: it is not the first."""
-        if self.allowed is not None and call not in self.allowed:
-            name = call[1][:100]
-            return Adjustment("tool_choice", "suppressed", f"a call of {name!r} was not allowed")
-        if self.alone and later:
-            return Adjustment("parallel_tool_calls", "suppressed", "calls behind the first")
-        return None
-
-
-def rules_of(content: Generation, can: Capabilities, dialect: Dialect) -> Rules | None:
-    """Return what the answer of a target to `content` is held to, None for nothing."""
-    form = answer_tool(content, can)
-    if form is not None:
-        back = _ways_back((form,), can, ())
-        return Rules({}, None, alone=False, fields=back, form=form.name)
-    if not content.tools:
-        return None
-    choice = content.tool_choice
-    allowed = None
-    if isinstance(choice, AllowedTools):
-        allowed = frozenset(addresses(content.tools, choice.names))
-    # Calls of the past have names too, but nobody calls what is not among the tools any more.
-    named = tool_names(dialect, content, can)
-    if named:
-        named = tool_names(dialect, replace(content, items=()), can)
-    spaces = {flat: address for address, flat in named.items()}
-    fields = _ways_back(content.tools, can, frozenset(spaces.values()))
-    alone = content.parallel_tool_calls is False
-    if spaces or alone or fields or allowed is not None:
-        return Rules(spaces, allowed, alone, fields)
-    return None
-
-
-def _ways_back(
-    tools: Sequence[ToolDefinition], can: Capabilities, flat: Container[Address]
-) -> Mapping[Address, Mapping[str, str]]:
-    """Return the way back for the fields of each function; of those in namespaces, if `flat`."""
-    if keep_their_fields(tools, can):
-        return {}
-    ways: dict[Address, Mapping[str, str]] = {}
-    for tool in tools:
-        space = tool.name if isinstance(tool, ToolNamespace) else None
-        for inner in tool.tools if isinstance(tool, ToolNamespace) else (tool,):
-            if not isinstance(inner, FunctionTool) or (
-                space is not None and (space, inner.name) not in flat
-            ):
-                continue
-            names = field_names(inner.parameters, can)
-            if names:
-                ways[space, inner.name] = {made: name for name, made in names.items()}
-    return ways
+_AS_THEY_ARE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +55,29 @@ class Enforcing(LlmProvider):
 
 @dataclass(slots=True)
 class _Held:
-    """A call whose arguments wait until they are whole: its own place, and the way back."""
+    """A call whose arguments wait until they are whole: its own place, and the way back.
+
+    Text inside of JSON (`custom`) waits too: its escapes cannot be undone piece by piece.
+    """
 
     place: int
     names: Mapping[str, str]
+    custom: bool = False
     arguments: list[str] = field(default_factory=list[str])
+
+    def said(self, *, only_whole: bool) -> str | None:
+        """Return the arguments as the caller knows them; of what is no JSON the text as it came.
+
+        None with `only_whole`, if more may be to come.
+        """
+        told = "".join(self.arguments)
+        said = rename(told, self.names) if self.names else told
+        if self.custom:
+            text = text_of(said)
+            if only_whole:
+                return text or None
+            return told if text is None else text
+        return None if only_whole and said is told else said
 
 
 @dataclass(slots=True)
@@ -216,11 +165,16 @@ class _HeldAnswer(WrappedAnswer):
             return
         place = calls.places[event.index] = calls.kept
         calls.kept += 1
-        if address in self._rules.fields:
-            calls.held[event.index] = _Held(place, self._rules.fields[address])
+        custom = event.kind == "function" and address in self._rules.custom
+        names = self._rules.fields.get(address, _AS_THEY_ARE)
+        if custom or names:
+            calls.held[event.index] = _Held(place, names, custom)
+        kind: ToolKind = "custom" if custom else event.kind
         space, name = address
-        same = (place, space, name) == (event.index, event.namespace, event.name)
-        passed.append(event if same else replace(event, index=place, namespace=space, name=name))
+        same = (place, space, name, kind) == (event.index, event.namespace, event.name, event.kind)
+        passed.append(
+            event if same else replace(event, index=place, namespace=space, name=name, kind=kind)
+        )
 
     def _answer_started(self, event: ToolCallStarted, calls: _Calls) -> None:
         if calls.answered or event.name != self._rules.form:
@@ -242,11 +196,12 @@ class _HeldAnswer(WrappedAnswer):
     ) -> None:
         """Pass on the arguments that waited; `only_whole`: those that are JSON already."""
         for index, held in list(calls.held.items()):
-            arguments = "".join(held.arguments)
-            said = rename(arguments, held.names)
-            if only_whole and said is arguments:
+            said = held.said(only_whole=only_whole)
+            if said is None:
                 continue
             del calls.held[index]
+            if held.custom:
+                calls.places[index] = None  # white space behind the JSON is none of the text
             if held.place == _AS_ANSWER:
                 passed.append(TextDelta(said, choice))
             elif said:

@@ -9,6 +9,8 @@ from modelmux.adapters.openai_compat.endpoints import Paths
 from modelmux.adapters.openai_compat.preset import Preset
 from modelmux.adapters.openai_compat.presets import DEEPSEEK, GENERIC, MISTRAL, OLLAMA, OPENAI
 from modelmux.adapters.openai_compat.provider import OpenAICompatProvider
+from modelmux.application.filters.adjusting import Adjusting
+from modelmux.application.filters.enforcing import Enforcing
 from modelmux.domain.adjustments import Adjustment, Policy
 from modelmux.domain.conversation import (
     Message,
@@ -20,6 +22,7 @@ from modelmux.domain.conversation import (
     ToolResult,
     Vendor,
 )
+from modelmux.domain.deferred import Deferred
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import (
@@ -117,7 +120,7 @@ async def test_reasoning_is_relayed_in_the_spelling_of_the_house(upstream: FakeO
 async def test_what_open_servers_do_not_know_is_translated_for_them_and_relayed_to_openai(
     upstream: FakeOpenAI, unknown: JsonObject
 ) -> None:
-    request = relaying("plain", chat_members() | unknown)
+    request = relaying("plain", chat_members() | unknown, capabilities=GENERIC.capabilities)
     await respond(upstream, request)
     assert not request.journal.relayed
     assert upstream.last["messages"] == [{"role": "user", "content": "translated"}]
@@ -173,12 +176,24 @@ async def test_a_tool_conversation_goes_round(upstream: FakeOpenAI) -> None:
     assert second.usage == USAGE
 
 
-async def test_a_custom_tool_comes_back_as_one(upstream: FakeOpenAI) -> None:
-    content = replace(saying("call"), tools=(CustomTool("sql"),))
-    response = await respond(upstream, translated("plain", content))
-    (call,) = response.candidates[0].items
+@pytest.mark.parametrize("unread", [True, False])
+async def test_a_custom_tool_comes_back_as_one(upstream: FakeOpenAI, unread: bool) -> None:
+    tools: JsonObject = {"tools": [{"type": "custom", "custom": {"name": "sql"}}]}
+    request = replace(
+        relaying("plain", chat_members() | tools, capabilities=GENERIC.capabilities),
+        content=Deferred.of(replace(saying("call"), tools=(CustomTool("sql"),))),
+    )
+    if not unread:
+        request = replace(request, verbatim=None)
+    provider = compat_provider(upstream, GENERIC)
+    builder = ResponseBuilder()
+    builder.add(await read_all(Enforcing(Adjusting(provider)), request))
+    await provider.aclose()
+    (call,) = builder.build().candidates[0].items
     assert isinstance(call, ToolCall)
     assert (call.kind, call.name, call.arguments) == ("custom", "sql", "value 0")
+    assert [tool["type"] for tool in upstream.last["tools"]] == ["function"]
+    assert [str(one) for one in request.journal.told] == ["tools=emulated"]
 
 
 async def test_a_request_for_openai_is_one_it_takes() -> None:

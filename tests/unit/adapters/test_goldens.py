@@ -28,8 +28,10 @@ from modelmux.adapters.ollama_native.encode import encode_request as encode_olla
 from modelmux.adapters.openai_chat.encode import encode_request as encode_chat
 from modelmux.application.adjusting import adjust
 from modelmux.domain.capabilities import Capabilities, resolve
-from modelmux.domain.errors import RequestError
+from modelmux.domain.conversation import Message, Role, Text, ToolCall, ToolResult
+from modelmux.domain.errors import RequestError, UnsupportedFeature
 from modelmux.domain.request import Caller, Generation
+from modelmux.domain.tools import CustomTool, FunctionTool
 from modelmux.entrypoints.chat_completions.decode import decode_content
 from tests.support import (
     claude_rules,
@@ -169,3 +171,15 @@ def test_a_request_becomes_its_golden(request_name: str, column: Column) -> None
 def test_every_golden_has_its_request_and_column() -> None:
     expected = {f"{name}.{column.name}.json" for name in REQUESTS for column in COLUMNS}
     assert {path.name for path in (FIXTURES / "goldens").glob("*.json")} == expected
+
+
+@pytest.mark.parametrize("column", COLUMNS[:-1], ids=lambda column: column.name)
+def test_languages_without_custom_tools_refuse_what_was_not_said_in_functions(
+    column: Column,
+) -> None:
+    hi = Message(Role.USER, (Text("Hi"),))
+    with pytest.raises(UnsupportedFeature, match="a tool of type 'custom'"):
+        column.encode(Generation((hi,), (CustomTool("sh"),)), column.capabilities)
+    past = (hi, ToolCall("c1", "sh", "ls", "custom"), ToolResult("c1", (Text("a"),)), hi)
+    with pytest.raises(UnsupportedFeature, match="calls of custom tools"):
+        column.encode(Generation(past, (FunctionTool("sh"),)), column.capabilities)

@@ -29,6 +29,7 @@ from modelmux.domain.conversation import (
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import UnsupportedFeature
+from modelmux.domain.json_values import JsonObject
 from modelmux.domain.request import (
     Generation,
     JsonText,
@@ -43,6 +44,12 @@ from tests.support.asking import HELLO_EVENTS, asking, content_of, user
 NOTHING = frozenset[str]()
 TOOL = FunctionTool("f", parameters={"type": "object"}, strict=True)
 SCHEMA = SchemaText("s", {"type": "object", "properties": {"pattern": {"pattern": "x"}}})
+TEXT_ARGUMENT: JsonObject = {
+    "type": "object",
+    "properties": {"input": {"type": "string"}},
+    "required": ["input"],
+    "additionalProperties": False,
+}
 
 
 def bounded_tool(*, strict: bool | None = None) -> FunctionTool:
@@ -103,7 +110,7 @@ def test_what_the_target_can_do_is_left_alone() -> None:
             {"custom_tools": False},
             {"tools": (CustomTool("c"),)},
             ["tools=emulated"],
-            {"tools": (CustomTool("c"),)},
+            {"tools": (FunctionTool("c", parameters=TEXT_ARGUMENT),)},
         ),
         (
             {"thinking": Thinking.NONE},

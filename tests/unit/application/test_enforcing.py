@@ -14,7 +14,8 @@ from modelmux.adapters.memory.ids import CountingIds
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.adjusting import adjust
 from modelmux.application.filters.adjusting import Adjusting
-from modelmux.application.filters.enforcing import Enforcing, rules_of
+from modelmux.application.filters.enforcing import Enforcing
+from modelmux.application.filters.rules import rules_of
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.events import (

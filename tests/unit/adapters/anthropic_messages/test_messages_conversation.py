@@ -23,7 +23,7 @@ from modelmux.domain.conversation import (
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import UpstreamRejected
 from modelmux.domain.request import Generation
-from modelmux.domain.tools import CustomTool, FunctionTool
+from modelmux.domain.tools import FunctionTool
 from tests.support.fake_claude import FakeClaude
 from tests.support.turns import Talk, final_text, results_of, user
 
@@ -48,7 +48,7 @@ def talk(model: str, *, stream: bool = True) -> Talk:
             version="vertex-2023-10-16",
             in_body_model=False,
         ),
-        lambda content: messages_language(model, content),
+        lambda _content: messages_language(model),
     )
 
 
@@ -130,13 +130,3 @@ def test_a_history_of_other_vendors_and_models_is_taken(model: str) -> None:
     )
     items, count = talk(model).run(Generation(history, TOOLS, effort=Effort.LOW))
     assert (count, final_text(items)) == (3, "The tools said: result 0; result 0")
-
-
-@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-def test_a_custom_tool_gets_its_text(stream: bool) -> None:
-    talking = talk("claude-sonnet-5-5", stream=stream)
-    content = Generation((user("call"),), (CustomTool("shell"),))
-    items, _ = talking.run(content)
-    calls = [item for item in items if isinstance(item, ToolCall)]
-    assert [(call.kind, call.arguments) for call in calls] == [("custom", "value 0")]
-    assert talking.fake.last["messages"][1]["content"][0]["input"] == {"input": "value 0"}

@@ -39,7 +39,7 @@ from tests.support.streams import fold
 
 VECTORS = Path(__file__).parents[5] / "shared/reference/spec/eventstream.vectors.json"
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-CLAUDE = Reading(MODEL, signs=True, custom_tools=frozenset({"shell"}))
+CLAUDE = Reading(MODEL, signs=True)
 USAGE = {"inputTokens": 5, "outputTokens": 3, "totalTokens": 8, "cacheReadInputTokens": 100,
          "cacheWriteInputTokens": 7}  # fmt: skip
 
@@ -100,8 +100,9 @@ EVENTS: list[StreamEvent] = [
     ToolCallDelta(0, ':"Rome"}'),
     ToolCallStarted(1, "t2", "now"),
     ToolCallDelta(1, "{}"),
-    ToolCallStarted(2, "t3", "shell", "custom"),
-    ToolCallDelta(2, "ls\n-l"),
+    ToolCallStarted(2, "t3", "shell"),
+    ToolCallDelta(2, '{"input":"ls\\n'),
+    ToolCallDelta(2, '-l"}'),
     ResponseFinished((FinishReason.TOOL_CALLS,), Usage(112, 3, 100, 7, 0)),
 ]
 

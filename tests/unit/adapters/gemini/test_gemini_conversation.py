@@ -23,7 +23,7 @@ from modelmux.domain.conversation import (
 from modelmux.domain.effort import Effort
 from modelmux.domain.errors import UpstreamRejected
 from modelmux.domain.request import Generation
-from modelmux.domain.tools import CustomTool, FunctionTool
+from modelmux.domain.tools import FunctionTool
 from tests.support.fake_gemini import FakeGemini
 from tests.support.turns import Talk, final_text, results_of, user
 
@@ -41,7 +41,7 @@ def talk(model: str, *, stream: bool = True, ids: bool = False) -> Talk:
         f"http://host/v1beta1/projects/p/locations/global/publishers/google/models/{model}:{verb}",
         stream,
         partial(encode_request, model=model, capabilities=resolve(BASE, RULES, model)),
-        lambda content: gemini_language(model, content),
+        lambda _content: gemini_language(model),
     )
 
 
@@ -135,14 +135,6 @@ def test_a_history_of_other_vendors_is_taken(model: str) -> None:
     )
     items, _ = talk(model).run(Generation(history, TOOLS))
     assert final_text(items) == "The tools said: Sun.; noon"
-
-
-@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-def test_a_custom_tool_gets_its_text(stream: bool) -> None:
-    talking = talk("gemini-3.8-flash", stream=stream)
-    items, _ = talking.run(Generation((user("call"),), (CustomTool("shell"),)))
-    calls = [item for item in items if isinstance(item, ToolCall)]
-    assert [(call.kind, call.arguments) for call in calls] == [("custom", "value 0")]
 
 
 def test_a_call_that_came_without_an_id_goes_back_without_one() -> None:

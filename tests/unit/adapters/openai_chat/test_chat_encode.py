@@ -43,7 +43,6 @@ PLAIN = Spelling(
     stream_options=False,
     developer_role=False,
     allowed_tools=False,
-    custom_tools=False,
 )
 WEATHER = FunctionTool("weather", "Tells it", {"type": "object", "properties": {}}, strict=True)
 CLOCK = FunctionTool("clock")
@@ -192,19 +191,6 @@ def test_tools_of_both_kinds() -> None:
             },
         },
     ]
-
-
-def test_a_custom_tool_is_a_function_where_there_are_no_custom_tools() -> None:
-    content = Generation(
-        (HI, ToolCall("c", "sql", "SELECT 1", "custom"), ToolResult("c", (Text("1"),))),
-        tools=(SQL,),
-        tool_choice=NamedTool("sql"),
-    )
-    body = body_of(content, PLAIN)
-    assert json.dumps(body).count('"custom"') == 0
-    assert body["tool_choice"] == {"type": "function", "function": {"name": "sql"}}
-    assert '"arguments": "{\\"input\\":\\"SELECT 1\\"}"' in json.dumps(body)
-    assert "start: /x/" in json.dumps(body["tools"])
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,6 @@ from modelmux.domain.events import (
 from modelmux.domain.response import Candidate, Response, ResponseBuilder
 from tests.support.openai_replay import READING, read_stream, read_whole, recorded
 
-CUSTOM = Reading("asked-model", custom_names=frozenset({"sql"}))
 DEEPSEEK = Reading("deepseek-v4-flash", proofs=Vendor.DEEPSEEK)
 
 
@@ -123,17 +122,6 @@ def test_a_whole_answer_with_both_kinds_of_call() -> None:
 def test_a_custom_call_is_free_text() -> None:
     response = response_of("openai_custom_tool.sse")
     assert only(response).items == (ToolCall("call_c", "sql", "SELECT 1", "custom"),)
-
-
-def test_a_custom_tool_offered_as_function_is_unwrapped() -> None:
-    body = (
-        b'{"choices":[{"message":{"tool_calls":[{"id":"c","function":'
-        b'{"name":"sql","arguments":"{\\"input\\": \\"SELECT 1\\"}"}}]},"finish_reason":"stop"}]}'
-    )
-    assert decode_whole(body, reading=CUSTOM)[1:3] == [
-        ToolCallStarted(0, "c", "sql", "custom"),
-        ToolCallDelta(0, "SELECT 1"),
-    ]
 
 
 def test_logprobs_and_several_choices() -> None:

@@ -20,7 +20,6 @@ def test_every_preset_is_sound(preset: Preset) -> None:
     record = resolve(preset.capabilities, preset.rules, "a-model")
     assert Dialect.CHAT_COMPLETIONS in record.dialects
     assert record.proofs is preset.spelling.proofs
-    assert record.custom_tools == preset.spelling.custom_tools
 
 
 def test_the_services_of_the_readme_have_presets() -> None:

@@ -34,7 +34,6 @@ from modelmux.domain.events import (
     StreamEvent,
     TextDelta,
     TokenLogprob,
-    ToolCallDelta,
     ToolCallStarted,
     Usage,
 )
@@ -177,26 +176,6 @@ def test_what_no_delta_told_is_made_up_for(name: str) -> None:
 )
 def test_habits_of_small_servers_change_nothing(name: str, text: str) -> None:
     assert read(f"{name}.sse").candidates[0].items == (said(text),)
-
-
-def test_free_text_that_went_out_as_a_function_is_unwrapped() -> None:
-    call = {"type": "function_call", "call_id": "c", "name": "patch", "arguments": '{"input":"x"}'}
-    loose = {"type": "function_call", "call_id": "d", "name": "patch", "arguments": "no JSON"}
-    reading = Reading("m", custom_names=frozenset({"patch"}))
-    (candidate,) = folded(decode_whole(whole(output=[call, loose]), reading=reading)).candidates
-    assert candidate.items == (
-        ToolCall("c", "patch", "x", "custom"),
-        ToolCall("d", "patch", "no JSON", "custom"),
-    )
-
-
-def test_unwrapped_arguments_are_told_once_they_are_whole() -> None:
-    data = recorded("openai_reasoning_tools.sse").replace(b'{\\"city\\"', b'{\\"input\\"')
-    events = read_stream([data], Reading("m", custom_names=frozenset({"weather"})))
-    assert [one for one in events if isinstance(one, ToolCallDelta)] == [
-        ToolCallDelta(0, "Oslo"),
-        ToolCallDelta(1, "{}"),
-    ]
 
 
 @pytest.mark.parametrize(

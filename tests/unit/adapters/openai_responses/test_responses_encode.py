@@ -410,29 +410,9 @@ def test_choices(choice: ToolChoice, wire: object) -> None:
     )
 
 
-def test_servers_of_open_models_are_told_functions_and_system_messages() -> None:
-    content = content_of(
-        Message(Role.DEVELOPER, (Text("Be brief."),)),
-        user("Hi"),
-        ToolCall("c", "patch", "x", "custom"),
-        ToolResult("c", (Text("done"),), kind="custom"),
-        tools=(PATCH,),
-        tool_choice=NamedTool("patch"),
-    )
-    body = body_of(content, spelling=OPEN_MODELS)
-    first, _, call, result = body["input"]
-    assert first["role"] == "system"
-    assert call == {
-        "type": "function_call",
-        "call_id": "c",
-        "name": "patch",
-        "arguments": '{"input":"x"}',
-    }
-    assert result["type"] == "function_call_output"
-    (tool,) = body["tools"]
-    assert tool["parameters"]["required"] == ["input"]
-    assert "start: /x/" in tool["parameters"]["properties"]["input"]["description"]
-    assert body["tool_choice"] == {"type": "function", "name": "patch"}
+def test_servers_of_open_models_are_told_system_messages() -> None:
+    content = content_of(Message(Role.DEVELOPER, (Text("Be brief."),)), user("Hi"))
+    assert body_of(content, spelling=OPEN_MODELS)["input"][0]["role"] == "system"
 
 
 @pytest.mark.parametrize(("required", "wire"), [(True, "required"), (False, None)])
