@@ -40,6 +40,7 @@ from .answer_wire import (
     UsageShape,
     WholeMessage,
 )
+from .call_ids import encode_call_id
 from .envelope import MessagesEnvelope
 
 _encode = msgspec.json.Encoder().encode
@@ -126,7 +127,7 @@ def _add_item(
             if thoughts is not None:
                 content.append(thoughts)
         case ToolCall():
-            content.append(ToolUseBlock(item.id, item.name, _encode_input(item)))
+            content.append(ToolUseBlock(encode_call_id(item.id), item.name, _encode_input(item)))
         case OpaqueItem():
             if item.dialect is Dialect.MESSAGES:
                 content.append(item.value)

@@ -7,6 +7,7 @@ import msgspec
 
 from ...domain.errors import ProviderProtocolBroken
 from ...domain.events import ToolCallStarted
+from .call_ids import encode_call_id
 from .encode import encode_unparsed
 from .frames import Frames, delta_head
 
@@ -157,7 +158,7 @@ class _Brackets:
 
 def _call_shape(event: ToolCallStarted) -> bytes:
     return b'{"type":"tool_use","id":%b,"name":%b,"input":{}}' % (
-        _encode(event.id),
+        _encode(encode_call_id(event.id)),
         _encode(event.name),
     )
 

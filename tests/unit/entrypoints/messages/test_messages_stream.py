@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ from modelmux.entrypoints.messages.stream import MessagesRelayEncoder, MessageSt
 from modelmux.entrypoints.sealing import open_reasoning
 from tests.support.messages_laws import Json, judged
 
+LETTERS = f"{ascii_letters}{digits}_-"
 HEAD = AnswerHead("msg_1", 12, MessagesEnvelope("claude-x"), tenant="acme")
 START = ResponseStarted("up_1", "upstream")
 STOP = ResponseFinished((FinishReason.STOP,), Usage(30, 7, 20, 4, 2))
@@ -350,3 +352,16 @@ def test_nothing_follows_a_stream_that_has_ended() -> None:
     passing = MessagesRelayEncoder()
     assert passing.encode([RelayedBytes(b"a"), RelayedBytes(b"b"), STOP]) == b"ab"
     assert stream.refuse(UNEXPECTED, "") == passing.refuse(UNEXPECTED, "") == b""
+
+
+def test_ids_of_calls_are_those_that_claude_would_take_back() -> None:
+    foreign = ("call_1", "functions.look:0", "functions_look_0", "")
+    calls: list[StreamEvent] = [
+        ToolCallStarted(place, id_, "look") for place, id_ in enumerate(foreign)
+    ]
+    content = told(START, *calls, STOP)["content"]
+    ids = [block["id"] for block in content]
+    assert ids[0] == "call_1"
+    assert ids[2] == "functions_look_0"
+    assert len(set(ids)) == len(foreign)
+    assert all(id_ and set(id_) <= set(LETTERS) for id_ in ids)
