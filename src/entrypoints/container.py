@@ -6,7 +6,8 @@ pays for those they do not use: this is the one module where imports stand insid
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from ipaddress import ip_network
 from pathlib import Path
@@ -113,21 +114,26 @@ _WIRING: Mapping[type[ProviderSettings], str] = {
 }
 
 
-def _part(name: str, extra: str = "") -> Any:  # Any: a module, whose functions each have a type
-    """Import a module of `wiring/`, when the configuration wants it.
+@contextmanager
+def _needing(extra: str) -> Generator[None]:
+    """Name the extra that is not installed, where something in the block cannot be imported.
 
     Raises:
-        ConfigurationError: it needs an extra that is not installed.
+        ConfigurationError: so it is.
     """
     try:
-        return import_module(f"{__package__}.wiring.{name}")
+        yield
     except ImportError as error:
-        if not extra:
-            raise
         raise ConfigurationError(
             f"what the configuration asks for needs {error.name}, which is not installed",
             hint=f'pip install "modelmux[{extra}]"',
         ) from error
+
+
+def _part(name: str, extra: str = "") -> Any:  # Any: a module, whose functions each have a type
+    """Import a module of `wiring/`, when the configuration wants it; raises as `_needing`."""
+    with _needing(extra) if extra else nullcontext():
+        return import_module(f"{__package__}.wiring.{name}")
 
 
 def _adapter(settings: ProviderSettings, house: Surroundings) -> Adapter:
@@ -206,10 +212,8 @@ def _store(settings: Settings, clock: Clock, limits: StateLimits) -> Store:
     store = _main_store(settings, clock, kept_s, limits)
     if storage.redis_url is None:
         return store
-    try:
+    with _needing("redis"):
         from .wiring import redis
-    except ImportError as error:
-        raise _missing_extra("Redis", "redis") from error
     return redis.build(storage.redis_url, store, clock, kept_s, limits)
 
 
@@ -225,20 +229,11 @@ def _main_store(settings: Settings, clock: Clock, kept_s: float, limits: StateLi
     if storage.url is None:
         path = Path(storage.path or "").expanduser()
         return sql.build(path, configured, clock, kept_s, limits)
-    try:
+    with _needing("postgres"):
         from .wiring import postgres
 
-        database = postgres.database(storage.url)
-    except ImportError as error:
-        raise _missing_extra("Postgres", "postgres") from error
+        database = postgres.database(storage.url)  # the driver is imported for the first engine
     return sql.build_on(database, configured, clock, kept_s, limits)
-
-
-def _missing_extra(what: str, extra: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"keeping things in {what} needs the extra {extra}",
-        hint=f'pip install "modelmux[{extra}]"',
-    )
 
 
 def _seal(state: StateSettings, clock: Clock) -> Seal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from modelmux.adapters.transport.answers import StreamDecoder
+from modelmux.adapters.transport.languages import StreamDecoder
 from modelmux.adapters.transport.sse import SseDecoder
 from modelmux.domain.events import ResponseFinished, StreamEvent
 from modelmux.domain.response import Response, ResponseBuilder

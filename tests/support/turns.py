@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from modelmux.adapters.transport.answers import ErrorReply, WireLanguage
+from modelmux.adapters.transport.languages import ErrorReply, WireLanguage
 from modelmux.adapters.transport.sse import SseDecoder
 from modelmux.domain.conversation import Item, Message, Role, Text, ToolCall, ToolResult
 from modelmux.domain.events import ResponseFinished, StreamEvent

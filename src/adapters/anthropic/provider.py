@@ -12,9 +12,10 @@ from ...domain.request import GenerationRequest
 from ..anthropic_messages import capabilities as claude
 from ..anthropic_messages.errors import decode_error
 from ..anthropic_messages.saying import VERSION, Headers, say
-from ..transport.answers import WireLanguage, open_answer, open_relay
+from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall, HttpClient
 from ..transport.fetching import fetch
+from ..transport.languages import WireLanguage
 from ..transport.url import Url
 from .options import VERSION_WITHOUT_SAMPLING, AnthropicOptions
 

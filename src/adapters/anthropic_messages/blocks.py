@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from typing import assert_never
 
-import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from ...domain.caching import CacheMark
@@ -29,7 +28,8 @@ from ...domain.conversation import (
 )
 from ...domain.dialect import Dialect
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refuse_free_text, refused_part
+from ...domain.refusals import refused_part
+from ..calls.arguments import encode_arguments
 from . import wire
 
 _PARAM = "messages"
@@ -43,7 +43,6 @@ _CITATIONS = frozenset(
     }
 )  # fmt: skip
 _FOREIGN_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
-_is_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +132,7 @@ def encode_proof(
 
 def encode_call(call: ToolCall, id_: str) -> wire.ToolUseBlock:
     """Return the block of `call`, named `id_`, its arguments as the model wrote them."""
-    refuse_free_text(call)
-    arguments = call.arguments.encode() or b"{}"
-    try:
-        _is_object(arguments)
-    except msgspec.DecodeError:
-        # A model once broke off, or erred: its words are kept where it can see them.
-        arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
-    return wire.ToolUseBlock(id_, call.name, Raw(arguments), encode_mark(call.cache))
+    return wire.ToolUseBlock(id_, call.name, Raw(encode_arguments(call)), encode_mark(call.cache))
 
 
 def _document(

@@ -25,7 +25,7 @@ from ...domain.events import (
     ToolCallStarted,
 )
 from ...domain.json_values import JsonObject
-from ..transport.answers import StreamDecoder, WireLanguage
+from ..transport.languages import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
 from .endings import UsageSoFar, ending

@@ -17,7 +17,7 @@ from ...domain.errors import (
     UpstreamRejected,
     UpstreamTimeout,
 )
-from ..transport.answers import ErrorReply
+from ..transport.languages import ErrorReply
 from ..transport.retry_after import first_delay_s, retry_after_s
 from ..transport.upstream_words import presentable
 from . import wire

@@ -11,7 +11,7 @@ import msgspec
 
 from ...domain.errors import ProviderError, ProviderProtocolBroken, StreamCut
 from ...domain.events import RelayedBytes, ResponseFinished, ResponseStarted, StreamEvent
-from ..transport.answers import ErrorReply, Relay
+from ..transport.languages import ErrorReply, Relay
 from ..transport.sse import FrameSplitter, SseDecoder, SseFrame
 from . import wire
 from .decode import decode_whole

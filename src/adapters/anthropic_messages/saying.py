@@ -13,7 +13,7 @@ import msgspec
 from ...application.lanes import relays
 from ...domain.dialect import Dialect
 from ...domain.request import Generation, GenerationRequest, Verbatim
-from ..transport.answers import WireLanguage
+from ..transport.languages import WireLanguage
 from .decode import messages_language
 from .encode import VERSION_WITHOUT_SAMPLING, encode_request
 from .relay import MessagesRelay

@@ -6,8 +6,8 @@ from typing import Final
 from ...application.ports import Clock
 from ...domain.errors import ProviderError
 from ..converse.errors import is_expired
-from ..transport.answers import ErrorReply
 from ..transport.client import HttpCall, HttpClient, HttpReply
+from ..transport.languages import ErrorReply
 from ..transport.settings import TransportSettings
 from .keys import KeySource
 from .signing import AwsKeys, Scope, sign, signed_call

@@ -12,16 +12,16 @@ from ..anthropic_messages.errors import decode_error as decode_messages_error
 from ..anthropic_messages.relay import MessagesRelay
 from ..anthropic_messages.saying import Hearing
 from ..converse.errors import decode_error, decode_exception
-from ..transport.answers import (
+from ..transport.answers import is_error_body
+from ..transport.event_stream import EventStreamDecoder
+from ..transport.languages import (
     ErrorReply,
     FramedLanguage,
     Reader,
     Relay,
     StreamDecoder,
     WireLanguage,
-    is_error_body,
 )
-from ..transport.event_stream import EventStreamDecoder
 from ..transport.sse import SseFrame
 
 

@@ -13,8 +13,8 @@ from ...domain.errors import ModelmuxError
 from ..converse.capabilities import model_name
 from ..converse.errors import decode_error
 from ..openai_compat.probe import OpenAICompatProbe
-from ..transport.answers import ErrorReply
 from ..transport.client import HttpCall
+from ..transport.languages import ErrorReply
 from .provider import BedrockProvider
 from .ways import Way, is_claude
 

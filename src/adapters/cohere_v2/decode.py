@@ -23,7 +23,7 @@ from ...domain.events import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from ..transport.answers import StreamDecoder, WireLanguage
+from ..transport.languages import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
 from .citations import decode_citation

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-import msgspec
 from msgspec import UNSET
 
 from ...domain.conversation import (
@@ -33,11 +32,11 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refuse_failure, refuse_free_text, refused_item, refused_part
+from ...domain.refusals import refuse_failure, refused_item, refused_part
+from ..calls.arguments import encode_arguments
 from . import wire
 
 _PARAM = "messages"
-_is_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def encode_messages(items: Iterable[Item]) -> list[wire.ChatMessage]:
@@ -121,7 +120,9 @@ class _Writer:
 
     def add_call(self, call: ToolCall) -> None:
         self._open_turn().calls.append(
-            wire.ToolCalled(call.id, wire.FunctionCalled(call.name, _arguments(call)))
+            wire.ToolCalled(
+                call.id, wire.FunctionCalled(call.name, encode_arguments(call).decode())
+            )
         )
 
     def add_result(self, result: ToolResult) -> None:
@@ -146,17 +147,6 @@ class _Writer:
         message = turn.encode() if turn is not None else None
         if message is not None:
             self.messages.append(message)
-
-
-def _arguments(call: ToolCall) -> str:
-    refuse_free_text(call)
-    arguments = call.arguments or "{}"
-    try:
-        _is_object(arguments)
-    except msgspec.DecodeError:
-        # A model once broke off, or erred: its words are kept where it can see them.
-        return msgspec.json.encode({"unparsed_arguments": call.arguments}).decode()
-    return arguments
 
 
 def _content(blocks: Sequence[wire.TextBlock | wire.ImageBlock]) -> wire.Content:

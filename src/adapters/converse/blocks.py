@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2s
 from typing import Final, assert_never
 
-import msgspec
 from msgspec import UNSET, Raw
 
 from ...domain.caching import CacheMark
@@ -28,7 +27,8 @@ from ...domain.conversation import (
     Vendor,
 )
 from ...domain.errors import UnsupportedFeature
-from ...domain.refusals import refuse_free_text, refused_part
+from ...domain.refusals import refused_part
+from ..calls.arguments import encode_arguments
 from . import wire
 
 _PARAM: Final = "messages"
@@ -57,7 +57,6 @@ _MAX_NAME_CHARS: Final = 190
 _FOREIGN_IN_ID: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 _MAX_ID_CHARS: Final = 64
 _EMPTY_RESULT: Final = "(no output)"
-_is_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 @dataclass(slots=True)
@@ -157,14 +156,9 @@ def encode_call_id(call_id: str) -> str:
 
 def encode_call(call: ToolCall) -> wire.ToolUseBlock:
     """Return the block of `call`, its arguments as the model wrote them."""
-    refuse_free_text(call)
-    arguments = call.arguments.encode() or b"{}"
-    try:
-        _is_object(arguments)
-    except msgspec.DecodeError:
-        # A model once broke off, or erred: its words are kept where it can see them.
-        arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
-    return wire.ToolUseBlock(wire.ToolUse(encode_call_id(call.id), call.name, Raw(arguments)))
+    return wire.ToolUseBlock(
+        wire.ToolUse(encode_call_id(call.id), call.name, Raw(encode_arguments(call)))
+    )
 
 
 def encode_thoughts(item: Reasoning, model: str) -> wire.ReasoningBlock | None:

@@ -22,8 +22,8 @@ from ...domain.events import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from ..transport.answers import FramedLanguage, Reader
 from ..transport.event_stream import EventFrame, EventStreamDecoder
+from ..transport.languages import FramedLanguage, Reader
 from . import wire
 from .endings import decode_reason, decode_usage
 from .errors import decode_error, decode_exception

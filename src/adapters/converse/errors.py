@@ -22,8 +22,8 @@ from ...domain.errors import (
     UpstreamRejected,
     UpstreamTimeout,
 )
-from ..transport.answers import ErrorReply
 from ..transport.event_stream import EventFrame
+from ..transport.languages import ErrorReply
 from ..transport.retry_after import retry_after_s
 from ..transport.upstream_words import presentable
 from . import wire

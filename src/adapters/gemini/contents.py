@@ -39,7 +39,8 @@ from ...domain.conversation import (
     Vendor,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refuse_free_text, refused_instruction, refused_item, refused_part
+from ...domain.refusals import refused_instruction, refused_item, refused_part
+from ..calls.arguments import encode_arguments
 from . import wire
 from .call_ids import was_made
 
@@ -232,15 +233,8 @@ def _signature(proof: Proof | None, model: str) -> str | UnsetType:
 
 
 def _call(call: ToolCall, model: str) -> wire.Part:
-    refuse_free_text(call)
-    arguments = call.arguments.encode() or b"{}"
-    try:
-        _is_object(arguments)
-    except msgspec.DecodeError:
-        # A model once broke off, or erred: its words are kept where it can see them.
-        arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
     return wire.Part(
-        function_call=wire.FunctionCall(call.name, Raw(arguments), _id(call)),
+        function_call=wire.FunctionCall(call.name, Raw(encode_arguments(call)), _id(call)),
         thought_signature=_signature(call.proof, model),
     )
 

@@ -31,7 +31,7 @@ from ...domain.events import (
     ToolCallStarted,
     Usage,
 )
-from ..transport.answers import StreamDecoder, WireLanguage
+from ..transport.languages import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from . import wire
 from .call_ids import make_call_id

@@ -25,7 +25,7 @@ from ...domain.events import (
     ToolCallStarted,
     Usage,
 )
-from ..transport.answers import FramedLanguage, Reader
+from ..transport.languages import FramedLanguage, Reader
 from . import wire
 from .call_ids import make_call_id
 from .errors import decode_error, decode_error_line

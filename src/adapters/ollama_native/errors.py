@@ -22,7 +22,7 @@ from ...domain.errors import (
     UpstreamRejected,
     UpstreamTimeout,
 )
-from ..transport.answers import ErrorReply
+from ..transport.languages import ErrorReply
 from ..transport.retry_after import retry_after_s
 from ..transport.upstream_words import presentable
 

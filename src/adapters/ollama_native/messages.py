@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-import msgspec
 from msgspec import UNSET, Raw
 
 from ...domain.conversation import (
@@ -34,11 +33,11 @@ from ...domain.conversation import (
     ToolResult,
 )
 from ...domain.errors import InvalidRequest, UnsupportedFeature
-from ...domain.refusals import refuse_failure, refuse_free_text, refused_item, refused_part
+from ...domain.refusals import refuse_failure, refused_item, refused_part
+from ..calls.arguments import encode_arguments
 from . import wire
 
 _PARAM = "messages"
-_is_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def encode_messages(items: Iterable[Item]) -> list[wire.Message]:
@@ -200,14 +199,7 @@ def _asked(parts: Iterable[Part]) -> wire.Message:
 
 
 def _call(call: ToolCall) -> wire.ToolCalled:
-    refuse_free_text(call)
-    arguments = call.arguments.encode() or b"{}"
-    try:
-        _is_object(arguments)
-    except msgspec.DecodeError:
-        # A model once broke off, or erred: its words are kept where it can see them.
-        arguments = msgspec.json.encode({"unparsed_arguments": call.arguments})
-    return wire.ToolCalled(wire.FunctionCalled(call.name, Raw(arguments)))
+    return wire.ToolCalled(wire.FunctionCalled(call.name, Raw(encode_arguments(call))))
 
 
 def _texts(parts: Iterable[Part], where: str) -> list[str]:

@@ -22,7 +22,7 @@ from ...domain.events import (
 )
 from ..openai_errors.bodies import is_flat_error
 from ..openai_errors.decode import decode_error, decode_error_object
-from ..transport.answers import StreamDecoder, WireLanguage
+from ..transport.languages import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from .calls import CallTracker
 from .usage import decode_finish_reason, decode_usage

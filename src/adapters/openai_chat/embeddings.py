@@ -22,7 +22,7 @@ from ...domain.events import (
 )
 from ..openai_errors.bodies import is_flat_error
 from ..openai_errors.decode import decode_error, decode_error_object
-from ..transport.answers import ErrorReply
+from ..transport.languages import ErrorReply
 from .usage import decode_usage
 from .wire import decode_embeddings
 

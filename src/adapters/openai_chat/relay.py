@@ -23,7 +23,7 @@ from ...domain.events import (
 )
 from ..openai_errors.bodies import is_flat_error
 from ..openai_errors.decode import decode_error, decode_error_object
-from ..transport.answers import ErrorReply, Relay
+from ..transport.languages import ErrorReply, Relay
 from ..transport.sse import FrameSplitter, SseDecoder, SseFrame
 from .restream import stream_of
 from .usage import decode_finish_reason, decode_usage

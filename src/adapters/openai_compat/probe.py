@@ -4,9 +4,9 @@ import msgspec
 
 from ...application.ports import ProbeReport, UpstreamProbe
 from ..openai_errors.decode import decode_error
-from ..transport.answers import ErrorReply
 from ..transport.client import HttpCall, HttpClient
 from ..transport.fetching import MOST_LIST_BYTES, asked, listed, report_within
+from ..transport.languages import ErrorReply
 from ..transport.url import Url
 from .provider import OpenAICompatProvider
 

@@ -18,7 +18,7 @@ from ...domain.errors import (
     UpstreamRejected,
     UpstreamTimeout,
 )
-from ..transport.answers import ErrorReply
+from ..transport.languages import ErrorReply
 from ..transport.retry_after import retry_after_s
 from ..transport.upstream_words import presentable
 from .bodies import Told, read_error

@@ -15,7 +15,7 @@ import msgspec
 from ...domain.errors import ProviderProtocolBroken, StreamCut
 from ...domain.events import ResponseFinished, ResponseStarted, StreamEvent
 from ..openai_errors.decode import decode_error, decode_error_object
-from ..transport.answers import StreamDecoder, WireLanguage
+from ..transport.languages import StreamDecoder, WireLanguage
 from ..transport.sse import SseFrame
 from .endings import decode_failure, decode_reason, decode_usage
 from .items import ItemReader

@@ -23,7 +23,7 @@ from ...domain.events import (
     Usage,
 )
 from ..openai_errors.decode import decode_error, decode_error_object
-from ..transport.answers import ErrorReply, Relay
+from ..transport.languages import ErrorReply, Relay
 from ..transport.sse import FrameSplitter, SseDecoder, SseFrame
 from .decode import Reading, decode_whole
 from .endings import CALLS, decode_failure, decode_reason, decode_usage

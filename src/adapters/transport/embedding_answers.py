@@ -22,8 +22,9 @@ from ...domain.events import (
     StreamEvent,
     Usage,
 )
-from .answers import ErrorReply, StreamDecoder, WholeAnswer, WireLanguage, open_answer
+from .answers import WholeAnswer, open_answer
 from .client import HttpCall, HttpClient
+from .languages import ErrorReply, StreamDecoder, WireLanguage
 
 _LARGE_BYTES: Final = 256 * 1024
 _numbers: Final = msgspec.json.Decoder(list[float]).decode

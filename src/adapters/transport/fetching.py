@@ -9,8 +9,8 @@ import msgspec
 
 from ...application.ports import ProbeReport
 from ...domain.errors import ModelmuxError, ProviderError, ProviderProtocolBroken
-from .answers import ErrorReply
 from .client import HttpCall, HttpClient
+from .languages import ErrorReply
 from .url import Url
 
 MOST_LIST_BYTES: Final = 8 * 2**20

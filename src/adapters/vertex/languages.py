@@ -26,7 +26,7 @@ from ..openai_errors.decode import decode_error as decode_openai_error
 from ..openai_responses.decode import Reading, responses_language
 from ..openai_responses.encode import encode_request as encode_responses
 from ..openai_responses.relay import ResponsesRelay
-from ..transport.answers import ErrorReply, Relay, WireLanguage
+from ..transport.languages import ErrorReply, Relay, WireLanguage
 from .endpoints import Publisher
 
 Headers = tuple[tuple[str, str], ...]

@@ -8,9 +8,10 @@ from ...domain.errors import UpstreamAuthFailed
 from ...domain.request import GenerationRequest
 from ..gemini.embed import EmbeddingDecoder
 from ..gemini.errors import decode_error
-from ..transport.answers import WireLanguage, open_answer, open_relay
+from ..transport.answers import open_answer, open_relay
 from ..transport.client import HttpCall
 from ..transport.embedding_answers import open_embeddings
+from ..transport.languages import WireLanguage
 from ..transport.settings import TransportSettings
 from .calls import VertexCalls
 from .counter import VertexCounter

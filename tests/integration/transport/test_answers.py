@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from modelmux.adapters.transport.answers import (
+from modelmux.adapters.transport.answers import open_answer, open_relay
+from modelmux.adapters.transport.languages import (
     ErrorReply,
     FramedLanguage,
     Reader,
     Relay,
     StreamDecoder,
     WireLanguage,
-    open_answer,
-    open_relay,
 )
 from modelmux.adapters.transport.sse import FrameSplitter, SseFrame
 from modelmux.application.ports import Answer

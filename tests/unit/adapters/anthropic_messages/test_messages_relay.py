@@ -8,7 +8,7 @@ import pytest
 
 from modelmux.adapters.anthropic_messages.decode import MessagesStreamDecoder, decode_whole
 from modelmux.adapters.anthropic_messages.relay import MessagesRelay
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.domain.errors import (
     ProviderProtocolBroken,
     StreamCut,

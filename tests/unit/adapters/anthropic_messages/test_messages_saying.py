@@ -9,7 +9,7 @@ import pytest
 from modelmux.adapters.anthropic_messages.capabilities import BEDROCK_BASE, DIRECT_BASE, RULES
 from modelmux.adapters.anthropic_messages.relay import MessagesRelay
 from modelmux.adapters.anthropic_messages.saying import Door, Said, say
-from modelmux.adapters.transport.answers import WireLanguage
+from modelmux.adapters.transport.languages import WireLanguage
 from modelmux.domain.capabilities import resolve
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.request import Generation, GenerationRequest, Sampling

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelmux.adapters.cohere_v2.errors import decode_error
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.domain.errors import (
     ContentBlocked,
     ContextTooLong,

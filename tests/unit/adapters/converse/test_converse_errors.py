@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelmux.adapters.converse.errors import decode_error, is_expired
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.domain.errors import (
     ContextTooLong,
     ProviderError,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelmux.adapters.gemini.errors import decode_error
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.domain.errors import (
     ContextTooLong,
     ProviderError,

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from modelmux.adapters.ollama_native.errors import decode_error, decode_error_line
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.domain.errors import (
     ContextTooLong,
     ProviderError,

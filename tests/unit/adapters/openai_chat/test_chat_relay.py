@@ -4,7 +4,7 @@ import pytest
 
 from modelmux.adapters.openai_chat.embeddings import EmbeddingsRelay
 from modelmux.adapters.openai_chat.relay import ChatRelay
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.domain.errors import (
     ConversionError,
     ProviderProtocolBroken,

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from modelmux.adapters.openai_errors.decode import decode_error, says_context_too_long
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.adapters.transport.upstream_words import presentable
 from modelmux.domain.errors import (
     ContentBlocked,

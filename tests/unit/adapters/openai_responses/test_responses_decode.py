@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelmux.adapters.openai_responses.decode import Reading, decode_whole, responses_language
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.domain.conversation import (
     Message,
     OpaqueItem,

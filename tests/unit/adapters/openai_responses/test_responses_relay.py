@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from modelmux.adapters.transport.answers import ErrorReply
+from modelmux.adapters.transport.languages import ErrorReply
 from modelmux.domain.errors import (
     ProviderProtocolBroken,
     StreamCut,

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from modelmux.adapters.transport.answers import FrameReader, StreamAnswer, StreamDecoder
+from modelmux.adapters.transport.answers import StreamAnswer
 from modelmux.adapters.transport.client import HttpClient
+from modelmux.adapters.transport.languages import FrameReader, StreamDecoder
 from modelmux.adapters.transport.reply import HttpReply
 from modelmux.adapters.transport.sse import SseFrame
 from modelmux.domain.errors import ProviderProtocolBroken, UpstreamTimeout

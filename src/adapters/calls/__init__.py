@@ -1,0 +1,1 @@
+"""What languages whose calls hold objects have in common."""
