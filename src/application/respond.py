@@ -10,15 +10,15 @@ from ..domain.journal import Journal
 from ..domain.request import GenerationRequest
 from .filters.answer import WrappedAnswer
 from .filters.failover import Failover
-from .planning import Planner
 from .ports import Answer, LlmProvider
+from .routing.router import Router
 
 
 @dataclass(frozen=True, slots=True)
 class Respond(LlmProvider):
     """Plans, opens the first target that answers, and settles the journal at the end."""
 
-    planner: Planner
+    router: Router
 
     async def open(self, request: GenerationRequest) -> Answer:
         """Start the answer to a request whose model is the name the client used.
@@ -30,9 +30,10 @@ class Respond(LlmProvider):
         """
         journal = request.journal
         journal.outcome = "failed"
-        plan = self.planner.plan(request.model)
+        order = self.router.order(request)
+        journal.route = order.plan.route
         try:
-            answer = await Failover(plan).open(request)
+            answer = await Failover(order).open(request)
         except CancelledError:
             journal.outcome = "cancelled"
             raise

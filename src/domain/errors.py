@@ -18,6 +18,8 @@ ModelmuxError
 │   └── Forbidden
 ├── OverloadError                    the gateway itself has no room; `retry_after_s`
 │   ├── TooManyWaiting               a provider's slots and its waiting places are taken
+│   ├── RateLimited                  a limit of ours is used up: 429; `limit` names it
+│   ├── Overloaded                   the process is short of time or memory, and sheds load
 │   └── ShuttingDown
 ├── StoreError                       a store of ours does not answer; `retry_after_s`
 └── ProviderError                    an upstream did not give a whole answer
@@ -29,6 +31,7 @@ ModelmuxError
     ├── UpstreamFailed               5xx
     ├── UpstreamOverloaded           503, 529
     ├── UpstreamRateLimited          429; `retry_after_s`
+    ├── TargetResting                not asked at all: its breaker is open, or it asked for a rest
     ├── QuotaExhausted               no money left there: 402, insufficient_quota
     ├── UpstreamAuthFailed           it does not take our credentials: 401, 403, no token to be had
     ├── UpstreamRejected             any other 4xx: message, code and param are the upstream's
@@ -165,6 +168,20 @@ class TooManyWaiting(OverloadError):
     pass
 
 
+class RateLimited(OverloadError):
+    """`limit` is what is used up, in words for people, such as `tokens per minute of the key`."""
+
+    def __init__(
+        self, message: str, *, limit: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.limit = limit
+
+
+class Overloaded(OverloadError):
+    pass
+
+
 class ShuttingDown(OverloadError):
     pass
 
@@ -238,6 +255,12 @@ class UpstreamOverloaded(ProviderError):
 
 
 class UpstreamRateLimited(ProviderError):
+    retryable = True
+
+
+class TargetResting(ProviderError):
+    """Raised before any I/O; `retry_after_s` is what is left of the rest."""
+
     retryable = True
 
 

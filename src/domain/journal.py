@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from .adjustments import Adjustment
 from .events import FinishReason, Usage
+from .quota import Quota
 
 
 @dataclass(slots=True)
@@ -13,7 +14,9 @@ class Journal:
     `provider`, `model` (the upstream's name), `relayed` and `adjustments` are those of the last
     attempt: a failover starts them anew. `told` are the adjustments the caller is told of, which
     a quiet route keeps empty. `outcome` is `finished`, `cut`, `cancelled` or `failed` once the
-    answer is closed.
+    answer is closed. `route` is the plan's name. `cache` is how the cache took part: `hit`,
+    `miss`, `bypass`, or empty. `quota` is what is left of the caller's limits, where there are any.
+    `choice` is why the targets stood in this order, in sentences, where somebody wants to know.
     """
 
     provider: str = ""
@@ -25,3 +28,7 @@ class Journal:
     reasons: tuple[FinishReason, ...] = ()
     usage: Usage | None = None
     outcome: str = ""
+    route: str = ""
+    cache: str = ""
+    quota: Quota | None = None
+    choice: tuple[str, ...] = ()

@@ -130,10 +130,11 @@ class SchemaRules:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the tenant owns whatever is kept, the key id is for people."""
+    """Who asks: the tenant owns whatever is kept, the key id is for people, tags are for rules."""
 
     tenant: str
     key_id: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 ANY_CAPABILITIES = Capabilities()
@@ -151,7 +152,9 @@ class GenerationRequest:
     on with `verbatim=None`. `include_usage` says whether a streaming caller wants usage told;
     relayed streams are trimmed by it. `turn` is there for the Responses API alone; `embedding` for
     embeddings, which have no `content`. `terms` are what the caller's headers say of its dialect
-    (`anthropic-version`, `anthropic-beta`). `schema_rules` are the route's.
+    (`anthropic-version`, `anthropic-beta`). `schema_rules` are the route's. `size_bytes` is the
+    size of the caller's body. `headers` are the caller's, names in small letters, without what
+    signs it in; they are there only where the configuration asks for them.
     """
 
     model: str
@@ -168,6 +171,8 @@ class GenerationRequest:
     embedding: Deferred[EmbeddingAsk] | None = None
     terms: Mapping[str, str] = field(default_factory=lambda: NO_TERMS)
     schema_rules: SchemaRules = LENIENT
+    size_bytes: int = 0
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_TERMS)
 
     def aimed(
         self,
@@ -192,6 +197,8 @@ class GenerationRequest:
             self.embedding,
             self.terms,
             schema_rules,
+            self.size_bytes,
+            self.headers,
         )
 
     def translated(self, content: Deferred[Generation]) -> "GenerationRequest":
@@ -211,4 +218,6 @@ class GenerationRequest:
             self.embedding,
             self.terms,
             self.schema_rules,
+            self.size_bytes,
+            self.headers,
         )

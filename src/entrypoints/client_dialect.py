@@ -131,6 +131,8 @@ class ClientDialect(Generic[EnvelopeT]):
         turn: Turn | None,
         terms: Mapping[str, str],
         journal: Journal,
+        size_bytes: int = 0,
+        headers: Mapping[str, str] = NO_TERMS,
     ) -> GenerationRequest:
         """Return what a body asks, with the body itself if it may go upstream as it is."""
         relayable = envelope.verbatim if turn is None else turn.relayable
@@ -146,4 +148,6 @@ class ClientDialect(Generic[EnvelopeT]):
             journal=journal,
             embedding=self.embedding_of(envelope) if self.embedding_of else None,
             terms=terms,
+            size_bytes=size_bytes,
+            headers=headers,
         )

@@ -54,12 +54,17 @@ from ..application.ports import (
 )
 from ..application.recall import Recall
 from ..application.respond import Respond
+from ..application.routing.router import Router
 from ..application.store_guard import StoreGuard
 from ..application.sweeping import Sweeping
+from ..application.targets import TargetStates
 from ..domain.capabilities import Capabilities, CapabilityRule, resolve
 from ..domain.errors import ConfigurationError
 from .loopback import is_loopback
-from .provider_settings import (
+from .responses.turn_wire import ResponsesWire
+from .services import BodyLog, Services, StateServices
+from .settings.file import Loaded
+from .settings.providers import (
     AnthropicSettings,
     AzureSettings,
     BedrockSettings,
@@ -72,15 +77,12 @@ from .provider_settings import (
     VertexSettings,
     VllmSettings,
 )
-from .responses.turn_wire import ResponsesWire
-from .services import BodyLog, Services, StateServices
-from .settings import (
+from .settings.sections import (
     IN_MEMORY,
     MediaSettings,
     Settings,
     StateSettings,
 )
-from .settings_file import Loaded
 from .wiring import observing, values
 from .wiring.parts import Adapter, OwnFetcher, Seal, Store, Surroundings
 
@@ -330,7 +332,9 @@ class Container(containers.DeclarativeContainer):
         _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher, checker
     )
     planner = providers.Singleton(values.planner, settings, entries)
-    respond = providers.Singleton(Respond, planner)
+    target_states = providers.Singleton(TargetStates)
+    router = providers.Singleton(Router, planner, target_states)
+    respond = providers.Singleton(Respond, router)
     turns = store.provided.turns
     turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)
     holder = providers.Callable(_holder, ids)

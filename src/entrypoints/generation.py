@@ -100,6 +100,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         if services.body_log is not None:
             services.body_log("request", exchange.request_id, body)
         members, envelope, content = await self._decoder.decode(body, caller)
+        size_bytes = len(body)
         del body
         run.headers = _READ  # a stream may run for an hour
         run.model = envelope.model
@@ -108,7 +109,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         id_ = services.ids.new(dialect.id_prefix)
         turn = dialect.begin_turn(envelope, caller, id_, now)
         request = dialect.asked(
-            members, envelope, content, caller, turn, run.terms, exchange.journal
+            members, envelope, content, caller, turn, run.terms, exchange.journal, size_bytes
         )
         try:
             answer = await services.respond.open(request)

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from ..application.ports import Sealer
 from ..domain.errors import ConfigurationError, StoreError
 from .container import Container
-from .settings import IN_MEMORY
-from .settings_file import Loaded
+from .settings.file import Loaded
+from .settings.sections import IN_MEMORY
 from .wiring.parts import Closing, Store
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from modelmux.entrypoints.discovery import Discovery
-from modelmux.entrypoints.settings_environment import FoundProvider
-from modelmux.entrypoints.settings_file import Loaded, Surroundings, load_settings
-from modelmux.entrypoints.toml_positions import KeyPath
+from modelmux.entrypoints.settings.discovery import Discovery
+from modelmux.entrypoints.settings.environment import FoundProvider
+from modelmux.entrypoints.settings.file import Loaded, Surroundings, load_settings
+from modelmux.entrypoints.settings.toml_positions import KeyPath
 
 PRESETS = ("ollama", "openai", "deepseek", "huggingface")
 DEMO = FoundProvider({"type": "demo"}, "built in", "nothing was found")

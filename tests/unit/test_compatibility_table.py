@@ -8,7 +8,7 @@ import pytest
 
 from modelmux.application.explain import WouldRefuse
 from modelmux.domain.dialect import Dialect
-from modelmux.entrypoints.provider_settings import PROVIDER_TYPES
+from modelmux.entrypoints.settings.providers import PROVIDER_TYPES
 from tests.support.compatibility_table import (
     CHAT_MODELS,
     CHAT_ROWS,

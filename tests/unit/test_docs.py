@@ -18,9 +18,9 @@ from modelmux.domain.errors import (
     UpstreamTimeout,
 )
 from modelmux.entrypoints.cli.main import VERBS, main
-from modelmux.entrypoints.discovery import Discovery
 from modelmux.entrypoints.errors import describe
-from modelmux.entrypoints.settings_file import Surroundings, load_settings
+from modelmux.entrypoints.settings.discovery import Discovery
+from modelmux.entrypoints.settings.file import Surroundings, load_settings
 from tests.support.markdown import ROOT, Block, blocks, documents, links_of
 
 _REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")

@@ -9,8 +9,8 @@ import yaml
 
 from modelmux.adapters.openai_compat.presets import PRESETS
 from modelmux.entrypoints.cli.main import VERBS
-from modelmux.entrypoints.discovery import Discovery
-from modelmux.entrypoints.settings_file import Surroundings, load_settings
+from modelmux.entrypoints.settings.discovery import Discovery
+from modelmux.entrypoints.settings.file import Surroundings, load_settings
 
 ROOT = Path(__file__).parents[2]
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^{}]*))?\}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ...application.ports import Exchange, Observer
+from ...application.ports import Event, Exchange, Observer
 from ...domain.errors import ModelmuxError
 from ...domain.request import GenerationRequest
 
@@ -25,12 +25,18 @@ class RecordingObserver(Observer):
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     exchanges: list[Exchange] = field(default_factory=list[Exchange])
     in_flight: int = 0
+    counted: list[tuple[Event, tuple[str, ...]]] = field(
+        default_factory=list[tuple[Event, tuple[str, ...]]]
+    )
 
     def attempt_settled(
         self, request: GenerationRequest, duration_s: float, error: ModelmuxError | None
     ) -> None:
         journal = request.journal
         self.attempts.append(Attempt(request, journal.provider, journal.model, duration_s, error))
+
+    def count(self, event: Event, *labels: str) -> None:
+        self.counted.append((event, labels))
 
     def exchange_started(self) -> None:
         self.in_flight += 1

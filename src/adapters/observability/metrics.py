@@ -10,7 +10,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from ...application.ports import Exchange, Observer
+from ...application.ports import Event, Exchange, Observer
 from ...domain.errors import ModelmuxError
 from ...domain.request import GenerationRequest
 from .families import Families
@@ -38,6 +38,10 @@ class PrometheusObserver(Observer):
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(Families(self._counts, version, uptime_s))
         ProcessCollector(registry=self._registry)
+
+    def count(self, event: Event, *labels: str) -> None:
+        key = (event, *labels)
+        self._counts.events[key] = self._counts.events.get(key, 0) + 1
 
     def exchange_started(self) -> None:
         self._counts.in_flight += 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ...application.ports import Exchange, Observer
+from ...application.ports import Event, Exchange, Observer
 from ...domain.errors import ModelmuxError
 from ...domain.request import GenerationRequest
 
@@ -18,6 +18,10 @@ class ObserverGroup(Observer):
     ) -> None:
         for observer in self._observers:
             observer.attempt_settled(request, duration_s, error)
+
+    def count(self, event: Event, *labels: str) -> None:
+        for observer in self._observers:
+            observer.count(event, *labels)
 
     def exchange_started(self) -> None:
         for observer in self._observers:

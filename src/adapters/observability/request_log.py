@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ...application.ports import Exchange, Observer
+from ...application.ports import Event, Exchange, Observer
 from ...domain.errors import ModelmuxError, ProviderError
 from ...domain.events import Usage
 from ...domain.request import GenerationRequest
@@ -46,6 +46,9 @@ class RequestLog(Observer):
         self._encoder = msgspec.json.Encoder()
         self._second = -1
         self._second_text = ""
+
+    def count(self, event: Event, *labels: str) -> None:
+        """Counts are for metrics."""
 
     def exchange_started(self) -> None:
         """A request is told when it is over."""

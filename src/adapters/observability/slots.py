@@ -116,10 +116,11 @@ def _other_parameter(key: tuple[str, str, str]) -> tuple[str, str, str]:
 class Counts:
     """All that is counted: requests by (path, model), targets by (provider, model)."""
 
-    __slots__ = ("adjustments", "in_flight", "requests", "targets")
+    __slots__ = ("adjustments", "events", "in_flight", "requests", "targets")
 
     def __init__(self, limit: int) -> None:
         self.in_flight = 0
+        self.events: dict[tuple[str, ...], int] = {}
         self.requests = BoundedSlots[tuple[str, str], RequestSlot](limit, RequestSlot, _other_model)
         self.targets = BoundedSlots[tuple[str, str], TargetSlot](limit, TargetSlot, _other_model)
         self.adjustments = BoundedSlots[tuple[str, str, str], Counter](

@@ -11,31 +11,30 @@ from ...domain.errors import (
     UpstreamAuthFailed,
 )
 from ...domain.request import GenerationRequest
-from ..planning import Plan
 from ..ports import Answer, LlmProvider
+from ..routing.order import Order
 
 
 @dataclass(frozen=True, slots=True)
 class Failover(LlmProvider):
-    """Answers through the first target of `plan` that can and does.
+    """Answers through the first target of `order` that can and does.
 
     When none does, the last upstream failure is raised; when no upstream was reached because
     none can say the request, the first refusal is.
     """
 
-    plan: Plan
+    order: Order
 
     async def open(self, request: GenerationRequest) -> Answer:
         refusal: UnsupportedFeature | None = None
         failure: ModelmuxError | None = None
         journal = request.journal
-        for target in self.plan.targets:
+        plan = self.order.plan
+        for target in self.order.targets:
             journal.adjustments.clear()
             journal.told.clear()
             journal.relayed = False
-            aimed = request.aimed(
-                target.model, target.capabilities, self.plan.policy, self.plan.schema_rules
-            )
+            aimed = request.aimed(target.model, target.capabilities, plan.policy, plan.schema_rules)
             try:
                 return await target.provider.llm.open(aimed)
             except UnsupportedFeature as error:

@@ -1,5 +1,6 @@
 """The ports: what the use cases need and adapters give. Plug-ins import from here."""
 
+from .cache import Cache, CachedAnswer, CacheKey
 from .clock import Clock
 from .credentials import Credentials
 from .event_log import EventLog, LoggedEvent
@@ -8,8 +9,11 @@ from .key_ring import KeyRecord, KeyRegistry, KeyRing
 from .leases import LeaseKey, Leases
 from .llm_provider import Answer, LlmProvider
 from .media_fetcher import MediaFetcher
-from .observer import Exchange, Observer
+from .observer import Event, Exchange, Gauge, GaugeSource, Observer, Reading
+from .price_book import Price, PriceBook
 from .proof_vault import KeptProof, ProofKey, ProofVault
+from .rate_limiter import Limit, LimitKey, LimitKind, RateLimiter, Standing
+from .rule_engine import Rule, RuleEngine
 from .schema_checker import SchemaChecker
 from .sealer import SEAL_MARK, Sealer
 from .state_store import (
@@ -27,12 +31,18 @@ from .upstream_probe import ProbeReport, UpstreamProbe
 __all__ = [
     "Answer",
     "Appended",
+    "Cache",
+    "CacheKey",
+    "CachedAnswer",
     "Clock",
     "ConversationExport",
     "Credentials",
     "EventLog",
+    "Event",
     "Exchange",
     "Exported",
+    "Gauge",
+    "GaugeSource",
     "IdSource",
     "KeptProof",
     "KeyRecord",
@@ -40,17 +50,27 @@ __all__ = [
     "KeyRing",
     "LeaseKey",
     "Leases",
+    "Limit",
+    "LimitKey",
+    "LimitKind",
     "LlmProvider",
     "LoggedEvent",
     "MediaFetcher",
     "NotSent",
     "Observer",
+    "Price",
+    "PriceBook",
     "ProbeReport",
     "ProofKey",
     "ProofVault",
+    "RateLimiter",
+    "Reading",
+    "Rule",
+    "RuleEngine",
     "SEAL_MARK",
     "SchemaChecker",
     "Sealer",
+    "Standing",
     "StateLimits",
     "StateStore",
     "Swept",

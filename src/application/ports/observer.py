@@ -1,8 +1,10 @@
 """Watches requests come and go: metrics and the request log."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, TypeAlias
 
 from ...domain.errors import ModelmuxError
 from ...domain.journal import Journal
@@ -34,6 +36,49 @@ class Exchange:
     journal: Journal = field(default_factory=Journal)
 
 
+class Event(StrEnum):
+    """What is counted beside requests and attempts; the comment says what its labels are."""
+
+    BREAKER = "breaker"  # provider, model, state entered: open, half_open, closed
+    CACHE = "cache"  # route, what: hit, miss, bypass, stored, evicted, refused, joined
+    HEDGE = "hedge"  # route, what: started, won
+    KEY_ROTATED = "key_rotated"  # provider
+    LIMIT = "limit"  # scope, kind, what: refused, waited
+    PROOF = "proof"  # what: kept, put_back, missing
+    RETRY_DENIED = "retry_denied"  # provider
+    SHED = "shed"  # reason
+    STORE = "store"  # store, what: failed, back
+
+
+class Gauge(StrEnum):
+    """What is read when somebody looks; the comment says what its labels are."""
+
+    BREAKER_OPEN = "breaker_open"  # provider, model: 0 closed, 0.5 half open, 1 open
+    CACHE_BYTES = "cache_bytes"
+    CACHE_ENTRIES = "cache_entries"
+    CONNECTIONS = "connections"  # provider, state: open, idle
+    JOBS = "jobs"
+    LOOP_LAG_S = "loop_lag_seconds"
+    RESTING_S = "resting_seconds"  # provider, model
+    STORE_UP = "store_up"  # store
+    STREAMS = "streams"
+    TARGET_IN_FLIGHT = "target_in_flight"  # provider, model
+    WAITING = "waiting"  # provider, or limit
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One gauge as it stands."""
+
+    gauge: Gauge
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+GaugeSource: TypeAlias = Callable[[], Iterable[Reading]]
+"""Whoever has gauges gives one; it is asked at each scrape, must not block, wait or raise."""
+
+
 class Observer(Protocol):
     """Called on the hot path: must not block, wait or raise."""
 
@@ -42,6 +87,11 @@ class Observer(Protocol):
         self, request: GenerationRequest, duration_s: float, error: ModelmuxError | None
     ) -> None:
         """One attempt at an upstream ended its `open`: with first events, or with `error`."""
+        ...
+
+    @abstractmethod
+    def count(self, event: Event, *labels: str) -> None:
+        """One of `event` has happened."""
         ...
 
     @abstractmethod

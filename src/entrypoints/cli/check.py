@@ -10,7 +10,7 @@ import typer
 from ..container import Container
 from ..loopback import is_loopback
 from ..opening import running
-from ..settings_file import Loaded
+from ..settings.file import Loaded
 from .console import ConfigOption, JsonOption, print_result, say
 from .loading import load
 

@@ -3,7 +3,7 @@
 import msgspec
 import typer
 
-from ..settings_listing import list_values, render_toml
+from ..settings.listing import list_values, render_toml
 from . import check, init
 from .console import ConfigOption, JsonOption, print_result, say
 from .loading import load

@@ -14,10 +14,10 @@ import typer
 from ... import __version__
 from ...domain.errors import ConfigurationError, ModelmuxError
 from ..container import Container
-from ..discovery import ask_local
 from ..loopback import is_loopback
 from ..opening import open_store, running
-from ..settings_file import Loaded
+from ..settings.discovery import ask_local
+from ..settings.file import Loaded
 from .console import ConfigOption, JsonOption, in_one_line, print_result
 from .loading import load
 

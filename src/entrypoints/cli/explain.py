@@ -25,8 +25,8 @@ from ...domain.request import Caller
 from ..container import Container
 from ..explaining import ReadRequest, read_request
 from ..opening import open_seal, running
-from ..raw_tables import is_list, is_table
-from ..settings_file import Loaded
+from ..settings.file import Loaded
+from ..settings.raw_tables import is_list, is_table
 from .console import ConfigOption, JsonOption, in_one_line, print_result, say
 from .loading import load
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import typer
 
 from ...domain.errors import ConfigurationError
-from ..settings_file import load_server
+from ..settings.file import load_server
 from .console import ConfigOption, JsonOption, print_result, say
 
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # looked up, not bound

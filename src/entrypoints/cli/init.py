@@ -8,8 +8,8 @@ import typer
 
 from ...domain.errors import ConfigurationError
 from ..container import key_variable, preset_names
-from ..settings_file import FILE_NAME
-from ..settings_resolving import nearest
+from ..settings.file import FILE_NAME
+from ..settings.resolving import nearest
 from .console import is_person_there, print_result, say
 from .init_templates import TEMPLATES, Template, fill, template_of_service
 

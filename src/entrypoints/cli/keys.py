@@ -15,7 +15,7 @@ from ...application.ports import KeyRecord, KeyRegistry
 from ...domain.errors import ConfigurationError
 from ..container import Container
 from ..opening import open_store
-from ..settings import IN_MEMORY
+from ..settings.sections import IN_MEMORY
 from .console import ConfigOption, JsonOption, is_person_there, print_result, print_rows, say
 from .loading import load, nobody_there
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..container import preset_names
-from ..discovery import Discovery, look_around
-from ..settings_file import Loaded, Surroundings, load_settings
-from ..toml_positions import KeyPath
+from ..settings.discovery import Discovery, look_around
+from ..settings.file import Loaded, Surroundings, load_settings
+from ..settings.toml_positions import KeyPath
 
 Look = Callable[[Mapping[str, str]], Discovery]
 

@@ -4,9 +4,9 @@ import msgspec
 
 from ...domain.secret import Secret
 from ..container import preset_names
-from ..provider_settings import TYPE_ALIASES, OpenAiCompatSettings
-from ..raw_tables import Table
-from ..settings import Settings
+from ..settings.providers import TYPE_ALIASES, OpenAiCompatSettings
+from ..settings.raw_tables import Table
+from ..settings.sections import Settings
 from .console import print_result
 
 _REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}

@@ -21,8 +21,8 @@ from ..log import configure_logging
 from ..opening import open_seal, open_store, running
 from ..server import serve
 from ..services import BodyLog
-from ..settings_file import Loaded
-from ..toml_positions import KeyPath
+from ..settings.file import Loaded
+from ..settings.toml_positions import KeyPath
 from .banner import Facts, banner, list_models
 from .console import ConfigOption, say
 from .loading import load

@@ -12,8 +12,8 @@ from ...domain.errors import ConfigurationError
 from ..container import Container, rotate_seal_key
 from ..opening import open_seal, open_store
 from ..responses.turn_wire import ResponsesWire
-from ..settings import IN_MEMORY
-from ..settings_file import Loaded
+from ..settings.file import Loaded
+from ..settings.sections import IN_MEMORY
 from ..state.exporting import encode_export
 from .console import ConfigOption, JsonOption, is_person_there, print_result, say
 from .loading import load, nobody_there

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ...domain.errors import ConfigurationError
-from ..settings_resolving import nearest
+from ..settings.resolving import nearest
 from .console import JsonOption, print_result, print_rows, say
 from .troubles import ALIASES, TROUBLES
 

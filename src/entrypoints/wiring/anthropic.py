@@ -6,7 +6,7 @@ from ...adapters.anthropic.probe import AnthropicProbe
 from ...adapters.anthropic.provider import AnthropicProvider
 from ...adapters.transport.url import Url
 from ...domain.errors import ConfigurationError
-from ..provider_settings import ANTHROPIC_URL, AnthropicSettings
+from ..settings.providers import ANTHROPIC_URL, AnthropicSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Surroundings
 

@@ -7,7 +7,7 @@ from ...adapters.transport.url import Url
 from ...application.ports import Credentials
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
-from ..provider_settings import AzureSettings
+from ..settings.providers import AzureSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Closing, Surroundings, nothing_to_close
 

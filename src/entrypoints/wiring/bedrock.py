@@ -7,7 +7,7 @@ from ...adapters.bedrock.probe import BedrockProbe
 from ...adapters.bedrock.provider import BedrockOptions, BedrockProvider
 from ...adapters.bedrock.ways import PRESET, Way
 from ...domain.errors import ConfigurationError
-from ..provider_settings import BedrockSettings
+from ..settings.providers import BedrockSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Surroundings
 

@@ -4,7 +4,7 @@ from ...adapters.cohere.probe import CohereProbe
 from ...adapters.cohere.provider import CohereOptions, CohereProvider
 from ...adapters.transport.url import Url
 from ...domain.errors import ConfigurationError
-from ..provider_settings import CohereSettings
+from ..settings.providers import CohereSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Surroundings
 

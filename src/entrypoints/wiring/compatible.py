@@ -10,8 +10,8 @@ from ...adapters.transport.url import Url
 from ...application.ports import Credentials
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
-from ..provider_settings import OpenAiCompatSettings
-from ..settings_references import BadReference, expand
+from ..settings.providers import OpenAiCompatSettings
+from ..settings.references import BadReference, expand
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Surroundings
 

@@ -1,7 +1,7 @@
 """The demo provider's part of the container."""
 
 from ...adapters.demo.provider import MODEL, DemoProbe, DemoProvider, accepts, capabilities_for
-from ..provider_settings import DemoSettings
+from ..settings.providers import DemoSettings
 from .parts import Adapter, Surroundings
 
 

@@ -14,7 +14,7 @@ from ...adapters.azure.sign_in import (
 )
 from ...application.ports import Clock
 from ...domain.secret import Secret
-from ..provider_settings import AzureSettings
+from ..settings.providers import AzureSettings
 from .azure import uses_deployments
 
 

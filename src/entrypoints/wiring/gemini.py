@@ -5,7 +5,7 @@ from ...adapters.gemini_api.probe import GeminiApiProbe
 from ...adapters.gemini_api.provider import GeminiApiOptions, GeminiApiProvider
 from ...adapters.transport.url import Url
 from ...domain.errors import ConfigurationError
-from ..provider_settings import GeminiSettings
+from ..settings.providers import GeminiSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Surroundings
 

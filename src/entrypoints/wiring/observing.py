@@ -9,7 +9,7 @@ from ...adapters.observability.observer_group import ObserverGroup
 from ...adapters.observability.request_log import RequestLog
 from ...application.ports import Clock, Observer
 from ...domain.redaction import redact
-from ..settings import LogSettings
+from ..settings.sections import LogSettings
 
 
 def metrics(clock: Clock) -> PrometheusObserver:

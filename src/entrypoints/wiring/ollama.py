@@ -7,7 +7,7 @@ from ...adapters.ollama.provider import OllamaOptions, OllamaProvider
 from ...adapters.ollama_native.encode import Defaults
 from ...adapters.transport.url import Url
 from ...domain.errors import ConfigurationError
-from ..provider_settings import OllamaSettings
+from ..settings.providers import OllamaSettings
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Surroundings
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ...adapters.transport.proxies import NO_PROXIES, ProxyRules
 from ...adapters.transport.settings import TransportSettings
 from ...domain.secret import Secret
-from ..provider_settings import NetworkSection
+from ..settings.providers import NetworkSection
 from .parts import Surroundings
 
 

@@ -6,7 +6,7 @@ from ...application.ports import StateLimits
 from ...domain.request import SchemaRules
 from ...domain.secret import Secret
 from ..services import HttpLimits
-from ..settings import KeySettings, ServerSettings, Settings, StateSettings
+from ..settings.sections import KeySettings, ServerSettings, Settings, StateSettings
 
 
 def planner(settings: Settings, entries: tuple[ProviderEntry, ...]) -> Planner:

@@ -4,7 +4,7 @@ from ...adapters.gemini.embed import EmbeddingVerb
 from ...adapters.vertex.auth import SignInOptions
 from ...adapters.vertex.options import VertexOptions
 from ...adapters.vertex.provider import VertexProvider
-from ..provider_settings import VertexSettings
+from ..settings.providers import VertexSettings
 from .options import headers_of, transport_of
 from .parts import Adapter, Surroundings
 

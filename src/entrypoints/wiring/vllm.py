@@ -4,7 +4,7 @@ from ...adapters.transport.url import Url
 from ...adapters.vllm.counter import VllmCounter
 from ...adapters.vllm.probe import VllmProbe
 from ...adapters.vllm.provider import PRESET, VllmOptions, VllmProvider
-from ..provider_settings import VllmSettings
+from ..settings.providers import VllmSettings
 from .compatible import key_in_header
 from .options import headers_of, own_key, transport_of
 from .parts import Adapter, Surroundings

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from modelmux.entrypoints.provider_settings import PROVIDER_TYPES
+from modelmux.entrypoints.settings.providers import PROVIDER_TYPES
 from tests.integration.cli.conftest import RunVerb
 
 SECRET: Final = "test-key-not-secret"

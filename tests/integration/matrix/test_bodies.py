@@ -19,7 +19,7 @@ from modelmux.domain.request import Caller
 from modelmux.entrypoints.container import Container, preset_names
 from modelmux.entrypoints.explaining import read_request
 from modelmux.entrypoints.opening import open_seal, running
-from modelmux.entrypoints.settings_file import load_settings
+from modelmux.entrypoints.settings.file import load_settings
 from tests.matrix.asking import DIALECTS
 from tests.matrix.samples import Json
 from tests.support.configuring import surroundings

@@ -14,6 +14,8 @@ from modelmux.application.filters.retrying import Retrying
 from modelmux.application.planning import Planner, RouteSpec, TargetSpec
 from modelmux.application.ports import Answer, LlmProvider
 from modelmux.application.respond import Respond
+from modelmux.application.routing.router import Router
+from modelmux.application.targets import TargetStates
 from modelmux.domain.errors import (
     ModelmuxError,
     ProviderError,
@@ -45,7 +47,7 @@ class House:
             [entry("a", self._filtered("a", first)), entry("b", self._filtered("b", second))],
             [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))],
         )
-        self.respond = Respond(planner)
+        self.respond = Respond(Router(planner, TargetStates()))
 
     def _filtered(self, name: str, adapter: LlmProvider) -> LlmProvider:
         metered = Metering(adapter, name, self.clock, self.observer)
@@ -151,7 +153,8 @@ async def test_failed_calls_leave_no_circles_behind() -> None:
     routes = [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))]
     clock = LeapingClock()
     retrying = Retrying(Down(), clock, lambda: 1.0)
-    respond = Respond(Planner([entry("a", retrying), entry("b", retrying)], routes))
+    planner = Planner([entry("a", retrying), entry("b", retrying)], routes)
+    respond = Respond(Router(planner, TargetStates()))
     gc.collect()
     gc.disable()
     try:

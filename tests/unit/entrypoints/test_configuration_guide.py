@@ -7,8 +7,8 @@ import pytest
 from msgspec import inspect
 
 from modelmux.entrypoints.cli.main import VERBS
-from modelmux.entrypoints.provider_settings import PROVIDER_TYPES
-from modelmux.entrypoints.settings import Settings
+from modelmux.entrypoints.settings.providers import PROVIDER_TYPES
+from modelmux.entrypoints.settings.sections import Settings
 
 GUIDES = Path(__file__).parents[3] / "docs" / "guides"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelmux.entrypoints.discovery import ask_local, look_around
+from modelmux.entrypoints.settings.discovery import ask_local, look_around
 
 SECRET = "test-key-not-secret"
 VLLM_MODELS = b'{"object":"list","data":[{"id":"m","object":"model","owned_by":"vllm"}]}'

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from modelmux.domain.errors import ConfigurationError
-from modelmux.entrypoints.settings_file import load_settings
+from modelmux.entrypoints.settings.file import load_settings
 from tests.support.configuring import PRESETS, load_nothing, load_text, surroundings
 
 TYPES = (

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmux.entrypoints.raw_tables import Raw, is_list, is_table
-from modelmux.entrypoints.toml_positions import KeyPath, locate
+from modelmux.entrypoints.settings.raw_tables import Raw, is_list, is_table
+from modelmux.entrypoints.settings.toml_positions import KeyPath, locate
 
 TEXT = '''\
 # a comment with [brackets] and key = value

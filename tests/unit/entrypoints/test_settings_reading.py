@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from modelmux.domain.secret import Secret
-from modelmux.entrypoints.provider_settings import (
+from modelmux.entrypoints.settings.file import find_file, load_server, load_settings
+from modelmux.entrypoints.settings.listing import list_values, render_toml
+from modelmux.entrypoints.settings.providers import (
     AzureSettings,
     OpenAiCompatSettings,
     VertexSettings,
     VllmSettings,
 )
-from modelmux.entrypoints.settings_file import find_file, load_server, load_settings
-from modelmux.entrypoints.settings_listing import list_values, render_toml
-from modelmux.entrypoints.toml_positions import KeyPath
+from modelmux.entrypoints.settings.toml_positions import KeyPath
 from tests.support.configuring import PRESETS, load_nothing, load_text, surroundings
 
 DEMO = '[provider]\ntype = "demo"\n'

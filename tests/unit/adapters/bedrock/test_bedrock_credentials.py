@@ -17,7 +17,7 @@ from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.memory.ids import CountingIds
 from modelmux.domain.errors import ConfigurationError, UpstreamAuthFailed
 from modelmux.domain.secret import Secret
-from modelmux.entrypoints.provider_settings import BedrockSettings
+from modelmux.entrypoints.settings.providers import BedrockSettings
 from modelmux.entrypoints.wiring import bedrock
 from modelmux.entrypoints.wiring.parts import Surroundings
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
-from .settings_environment import FoundProvider, variable_place
+from .environment import FoundProvider, variable_place
 
 _PROBE_TIMEOUT_S = 0.3
 _ANSWER_LIMIT_BYTES = 4096

@@ -11,10 +11,10 @@ from difflib import get_close_matches
 
 from msgspec import inspect
 
-from .provider_settings import PROVIDER_TYPES, TYPE_ALIASES
+from .origins import Origins, spell
+from .providers import PROVIDER_TYPES, TYPE_ALIASES
 from .raw_tables import Raw, Table, is_list, is_table
-from .settings_origins import Origins, spell
-from .settings_references import BadReference, expand, references_in
+from .references import BadReference, expand, references_in
 from .toml_positions import KeyPath
 
 _LEFT_OUT = object()

@@ -7,8 +7,8 @@ them into the file, and are resolved like those.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..domain.errors import ConfigurationError
-from .provider_settings import TYPE_ALIASES
+from ...domain.errors import ConfigurationError
+from .providers import TYPE_ALIASES
 from .raw_tables import Raw, is_list, is_table
 from .toml_positions import KeyPath
 

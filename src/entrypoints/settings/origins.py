@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..domain.errors import ConfigurationError
+from ...domain.errors import ConfigurationError
 from .toml_positions import KeyPath
 
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from ..domain.capabilities import Capabilities, refine
-from ..domain.errors import ConfigurationError
-from ..domain.secret import Secret
-from .provider_settings import (
+from ...domain.capabilities import Capabilities, refine
+from ...domain.errors import ConfigurationError
+from ...domain.secret import Secret
+from .origins import Origins, spell
+from .providers import (
     AnthropicSettings,
     AzureSettings,
     BedrockSettings,
@@ -20,10 +21,9 @@ from .provider_settings import (
     VertexSettings,
 )
 from .raw_tables import Raw, Table, is_list
-from .settings import KeySettings, Settings, StateSettings, StorageSettings
-from .settings_origins import Origins, spell
-from .settings_references import references_in
-from .settings_resolving import nearest
+from .references import references_in
+from .resolving import nearest
+from .sections import KeySettings, Settings, StateSettings, StorageSettings
 from .toml_positions import KeyPath
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -14,13 +14,11 @@ from typing import TypeVar
 
 import msgspec
 
-from ..domain.errors import ConfigurationError
-from ..domain.secret import Secret
+from ...domain.errors import ConfigurationError
+from ...domain.secret import Secret
+from .checks import check_settings
 from .discovery import Discovery, look_around
-from .raw_tables import Raw, Table
-from .settings import IN_MEMORY, Section, ServerSettings, Settings
-from .settings_checks import check_settings
-from .settings_environment import (
+from .environment import (
     API_KEY_VARIABLE,
     FoundProvider,
     overrides,
@@ -28,9 +26,12 @@ from .settings_environment import (
     variable_place,
     with_override,
 )
-from .settings_faults import fault_of
-from .settings_origins import Origins, spell
-from .settings_resolving import Resolver, nearest
+from .faults import fault_of
+from .origins import Origins, spell
+from .raw_tables import Raw, Table
+from .resolving import Resolver, nearest
+from .section import Section
+from .sections import IN_MEMORY, ServerSettings, Settings
 from .toml_positions import KeyPath, locate
 
 FILE_NAME = "modelmux.toml"

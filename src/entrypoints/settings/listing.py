@@ -6,11 +6,11 @@ from typing import TypeGuard
 
 import msgspec
 
-from ..domain.redaction import redact
-from ..domain.secret import Secret
+from ...domain.redaction import redact
+from ...domain.secret import Secret
+from .file import Loaded
+from .origins import spell
 from .raw_tables import Raw, is_list, is_table
-from .settings_file import Loaded
-from .settings_origins import spell
 from .toml_positions import KeyPath
 
 MASK = "***"

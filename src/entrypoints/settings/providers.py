@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from ..domain.secret import Secret
-
-Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
-Count: TypeAlias = Annotated[int, Meta(ge=1)]
+from ...domain.secret import Secret
+from .limits import RateSettings
+from .section import Count, Seconds
 
 
 class ProviderSection(
@@ -20,10 +19,12 @@ class ProviderSection(
     """What every provider has. `name` empty means: called like its type.
 
     `models` makes each a name clients may use; empty means whatever the provider serves.
-    `capabilities` are changes to the records of its models, by model-name pattern.
+    `capabilities` are changes to the records of its models, by model-name pattern. `limits` are
+    for all calls to it.
     """
 
     name: str = ""
+    limits: RateSettings = RateSettings()
     models: tuple[str, ...] = ()
     capabilities: Mapping[str, Mapping[str, Any]] = {}  # Any: checked against the domain's record
 

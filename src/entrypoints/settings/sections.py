@@ -1,21 +1,19 @@
-"""The configuration as one frozen value: what `settings_file` makes of file and environment."""
+"""The configuration as one frozen value: what `file` makes of file and environment."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from ..domain.adjustments import Policy
-from ..domain.secret import Secret
-from .provider_settings import Count, OpenAiCompatSettings, ProviderSettings, Seconds
+from ...domain.secret import Secret
+from .caching import CacheSettings
+from .limits import LimitsSettings
+from .providers import OpenAiCompatSettings, ProviderSettings
+from .routing import RouteSettings, RoutingSettings
+from .section import Count, Seconds, Section
 from .toml_positions import KeyPath
 
 DEFAULT_PORT = 3000
 IN_MEMORY = ":memory:"
-
-
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file; a key it does not know is an error."""
 
 
 class ServerSettings(Section, frozen=True):
@@ -77,45 +75,12 @@ class MediaSettings(Section, frozen=True):
     allow_networks: tuple[str, ...] = ()
 
 
-class RoutingSettings(Section, frozen=True):
-    """`policy` is for every model that has no route of its own."""
-
-    policy: Policy = Policy.WARN
-
-
 class RetrySettings(Section, frozen=True):
     """`attempts` counts the first one; the wait between two doubles each time and is jittered."""
 
     attempts: Annotated[int, Meta(ge=1, le=20)] = 3
     first_wait_s: Seconds = 0.25
     longest_wait_s: Seconds = 8.0
-
-
-class TargetSettings(Section, frozen=True):
-    provider: str
-    model: str
-    capabilities: Mapping[str, Any] = {}  # Any: checked against the domain's record
-
-
-class StructuredSettings(Section, frozen=True):
-    """What happens to answers that must fit a schema.
-
-    `strict`: one that does not is an error, and streams wait until they were checked. `repair`: the
-    model is asked once more.
-    """
-
-    strict: bool = False
-    repair: bool = False
-
-
-class RouteSettings(Section, frozen=True):
-    """A name clients use, and the targets behind it in the order they are tried."""
-
-    model: str
-    targets: Annotated[tuple[TargetSettings, ...], Meta(min_length=1)]
-    aliases: tuple[str, ...] = ()
-    policy: Policy = Policy.WARN
-    structured_output: StructuredSettings = StructuredSettings()
 
 
 class KeySettings(Section, frozen=True):
@@ -125,6 +90,7 @@ class KeySettings(Section, frozen=True):
     tenant: str = "default"
     hash: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")] | None = None
     key: Secret | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Settings(Section, frozen=True):
@@ -141,6 +107,8 @@ class Settings(Section, frozen=True):
     providers: tuple[ProviderSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()
     keys: tuple[KeySettings, ...] = ()
+    limits: LimitsSettings = LimitsSettings()
+    cache: CacheSettings = CacheSettings()
 
     def named_providers(self) -> tuple[tuple[KeyPath, str, ProviderSettings], ...]:
         """Return both spellings in one list: where each provider stands, its name, and itself."""

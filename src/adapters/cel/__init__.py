@@ -1,0 +1,1 @@
+"""Rules of configurations, in the Common Expression Language."""

@@ -1,0 +1,1 @@
+"""OpenTelemetry: traces and metrics with the GenAI conventions; an extra."""

@@ -1,0 +1,1 @@
+"""What models cost: a table that ships, and what the configuration says otherwise."""

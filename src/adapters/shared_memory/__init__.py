@@ -1,0 +1,1 @@
+"""Memory that the processes of one machine share: counts and limits that outlive each of them."""

@@ -1,0 +1,69 @@
+"""Limits that are shared by everybody who counts against them."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class LimitKind(StrEnum):
+    """`CONCURRENT` counts what runs now; the others flow in by the minute."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    CONCURRENT = "concurrent"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitKey:
+    """`tenant` is whose limit it is, empty for one that all tenants share.
+
+    `scope` is what is limited: `key`, `tenant`, `route`, `provider`; `subject` which one of them.
+    """
+
+    tenant: str
+    scope: str
+    subject: str
+    kind: LimitKind
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`per_minute` is the rate, or for `CONCURRENT` how many; `burst` what may be taken at once."""
+
+    key: LimitKey
+    per_minute: float
+    burst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one limit stood after taking, or why nothing was taken.
+
+    `wait_s` 0: it was taken, or would have been; else how long until there is enough (infinite:
+    more than ever fits). `remaining` is what could be taken now, `reset_s` until it is full.
+    """
+
+    limit: Limit
+    remaining: float
+    reset_s: float
+    wait_s: float = 0.0
+
+
+class RateLimiter(Protocol):
+    """Takes from several limits at once: from all of them, or from none."""
+
+    @abstractmethod
+    async def take(self, wanted: Sequence[tuple[Limit, float]]) -> Sequence[Standing]:
+        """Take the amounts, if each limit has its own; tell how each stands.
+
+        Raises:
+            StoreError: who counts does not answer; nothing was taken that is known of.
+        """
+        ...
+
+    @abstractmethod
+    async def give(self, changes: Sequence[tuple[Limit, float]]) -> None:
+        """Give amounts back; a negative one takes more, below nothing if need be. Never raises."""
+        ...
