@@ -33,7 +33,8 @@ STATUS = {
     "UpstreamRateLimited": 429, "QuotaExhausted": 429, "UpstreamModelNotFound": 404,
     "RequestError": 400, "InvalidRequest": 400, "UnsupportedFeature": 400,
     "UpstreamRejected": 400, "ContextTooLong": 400, "ContentBlocked": 400,
-    "TooManyWaiting": 503, "ShuttingDown": 503, "OverloadError": 503, "StoreError": 503,
+    "TooManyWaiting": 503, "RateLimited": 429, "Overloaded": 503,
+    "TargetResting": 503, "ShuttingDown": 503, "OverloadError": 503, "StoreError": 503,
     "UpstreamOverloaded": 503, "ModelmuxError": 500, "ConfigurationError": 500,
 }  # fmt: skip
 
