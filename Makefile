@@ -9,13 +9,14 @@ NODE_FOLDER := examples/typescript
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench node constraints clean
+.PHONY: help run test check chaos format bench node constraints clean
 
 help:
 	@echo "make run     install and start the gateway (ARGS=\"--port 8080\" is passed on)"
 	@echo "make test    install, check and test everything"
 	@echo "make check   formatter, linter, type checkers, import contracts"
 	@echo "make format  let the formatter and the linter mend what they can"
+	@echo "make chaos   break everything around the gateway, in full (make test does so in short)"
 	@echo "make bench   measure, and write docs/benchmarks.md"
 	@echo "make clean   remove what these made"
 
@@ -24,6 +25,9 @@ run: .venv/installed
 
 test: check node
 	$(BIN)/pytest $(ARGS)
+
+chaos: .venv/installed-dev
+	MODELMUX_CHAOS=full $(BIN)/pytest tests/chaos -v $(ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
