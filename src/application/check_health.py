@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from .planning import Planner, ProviderEntry
+from .plan import ProviderEntry
+from .planning import Planner
 from .ports import Clock, ProbeReport
 
 

@@ -15,7 +15,8 @@ from ..domain.journal import Journal
 from ..domain.redaction import REDACTED, redact
 from ..domain.request import GenerationRequest
 from .context import compose_alone, compose_apart
-from .planning import Plan, Planner, Target
+from .plan import Plan, Target
+from .planning import Planner
 from .ports import NotSent, UpstreamCall
 
 # The headers whose values are nobody's secret. Of the others, which configurations may bring, only

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .planning import ModelEntry, Plan, Planner
+from .plan import Plan
+from .planning import ModelEntry, Planner
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,42 +4,27 @@ A name is, in this order: a route or its alias; `provider/model`; a model some p
 was found to serve; any name that a provider without a list accepts. The first that fits decides.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
 from ..domain.adjustments import Policy
-from ..domain.capabilities import Capabilities, refine
+from ..domain.capabilities import refine
 from ..domain.errors import ConfigurationError, ModelNotFound
 from ..domain.request import LENIENT, SchemaRules
-from .ports import LlmProvider, TokenCounter, UpstreamProbe
+from .plan import (
+    DEFAULT_TERMS,
+    Affinity,
+    AttemptTerms,
+    Plan,
+    ProviderEntry,
+    RouteRules,
+    Strategy,
+    Target,
+)
 
 _REMEMBERED_PLANS = 2048
-
-
-def accepts_any(model: str) -> bool:
-    """Return True: the provider judges names itself."""
-    return bool(model)
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderEntry:
-    """A configured provider as planning sees it.
-
-    `llm` is the adapter inside its filters; `capabilities` gives the record of an upstream
-    model; `models` are those the configuration lists; `accepts` says whether a name that nobody
-    lists may be one of its models.
-    """
-
-    name: str
-    type: str
-    llm: LlmProvider
-    capabilities: Callable[[str], Capabilities]
-    models: tuple[str, ...] = ()
-    probe: UpstreamProbe | None = None
-    accepts: Callable[[str], bool] = accepts_any
-    counter: TokenCounter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +34,23 @@ class TargetSpec:
     provider: str
     model: str
     changes: Mapping[str, Any] = field(default_factory=dict[str, Any])  # Any: see CapabilityRule
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RouteSpec:
-    """A name clients use, and the targets behind it in the order they are tried."""
+    """A name clients use, and the targets behind it; `fallbacks` are other names."""
 
     model: str
     targets: tuple[TargetSpec, ...]
     aliases: tuple[str, ...] = ()
     policy: Policy = Policy.WARN
     schema_rules: SchemaRules = LENIENT
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    provider: ProviderEntry
-    model: str
-    capabilities: Capabilities
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be tried for `route`, in order; printable."""
-
-    route: str
-    targets: tuple[Target, ...]
-    policy: Policy = Policy.WARN
-    schema_rules: SchemaRules = LENIENT
-
-    def __str__(self) -> str:
-        lines = (f"{t.provider.name}/{t.model}: {t.reason}" for t in self.targets)
-        return f"{self.route} -> " + "; ".join(lines)
+    terms: AttemptTerms = DEFAULT_TERMS
+    strategy: Strategy = Strategy.ORDERED
+    affinity: Affinity | None = None
+    rules: RouteRules | None = None
+    fallbacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +74,13 @@ class Planner:
 
         Raises:
             ConfigurationError: two providers or routes share a name, a route names no target or
-                a provider that is not there.
+                a provider that is not there, or its fallbacks lead nowhere or in a circle.
         """
         self._providers = {entry.name: entry for entry in providers}
         if len(self._providers) != len(providers):
             raise ConfigurationError("two providers have the same name; give each its own")
         self._default_policy = default_policy
-        self._routes: dict[str, Plan] = {}
-        for spec in routes:
-            plan = self._route(spec)
-            for name in (spec.model, *spec.aliases):
-                if name in self._routes:
-                    raise ConfigurationError(f"two routes or aliases are called {name!r}")
-                self._routes[name] = plan
+        self._routes = self._index_routes(routes)
         self._found: dict[str, tuple[str, ...]] = {}
         self._listed: dict[str, Plan] = {}
         self._remembered: dict[str, Plan] = {}
@@ -167,6 +130,62 @@ class Planner:
         }
         self._remembered.clear()
 
+    def _index_routes(self, routes: Sequence[RouteSpec]) -> dict[str, Plan]:
+        named: dict[str, RouteSpec] = {}
+        for spec in routes:
+            for name in (spec.model, *spec.aliases):
+                if name in named:
+                    raise ConfigurationError(f"two routes or aliases are called {name!r}")
+                named[name] = spec
+        alone = {spec.model: self._route(spec) for spec in routes}
+        whole: dict[str, Plan] = {}
+        for spec in routes:
+            there = {target.name for target in alone[spec.model].targets}
+            fallbacks: list[Target] = []
+            for target in self._behind(spec, named, alone, (), set()):
+                if target.name not in there:
+                    there.add(target.name)
+                    fallbacks.append(target)
+            whole[spec.model] = replace(alone[spec.model], fallbacks=tuple(fallbacks))
+        return {name: whole[spec.model] for name, spec in named.items()}
+
+    def _behind(
+        self,
+        spec: RouteSpec,
+        named: Mapping[str, RouteSpec],
+        alone: Mapping[str, Plan],
+        path: tuple[str, ...],
+        seen: set[str],
+    ) -> Iterator[Target]:
+        """Yield the targets of a route's fallbacks, of their fallbacks, and so on."""
+        path = (*path, spec.model)
+        for name in spec.fallbacks:
+            other = named.get(name)
+            if other is None:
+                yield self._fallback(name, spec.model)
+                continue
+            if other.model in path:
+                circle = " -> ".join((*path, name))
+                raise ConfigurationError(f"fallbacks go in a circle: {circle}")
+            if other.model in seen:
+                continue
+            seen.add(other.model)
+            for target in alone[other.model].targets:
+                yield replace(target, reason=f"fallback {name} of route {spec.model}")
+            yield from self._behind(other, named, alone, path, seen)
+
+    def _fallback(self, name: str, route: str) -> Target:
+        prefix, _, rest = name.partition("/")
+        entry, model = self._providers.get(prefix), rest
+        if entry is None or not (rest in entry.models or entry.accepts(rest)):
+            listing = (one for one in self._providers.values() if name in one.models)
+            entry, model = next(listing, None), name
+        if entry is None:
+            raise ConfigurationError(
+                f"the fallback {name!r} of route {route!r} is no route, alias or provider/model"
+            )
+        return self._target(entry, model, f"fallback of route {route}")
+
     def _route(self, spec: RouteSpec) -> Plan:
         if not spec.targets:
             raise ConfigurationError(f"route {spec.model!r} has no targets")
@@ -176,10 +195,20 @@ class Planner:
                 target.model,
                 f"target {number} of route {spec.model}",
                 target.changes,
+                target.weight,
             )
             for number, target in enumerate(spec.targets, 1)
         )
-        return Plan(spec.model, targets, spec.policy, spec.schema_rules)
+        return Plan(
+            spec.model,
+            targets,
+            spec.policy,
+            spec.schema_rules,
+            spec.terms,
+            spec.strategy,
+            spec.affinity,
+            spec.rules,
+        )
 
     def _provider(self, name: str, route: str) -> ProviderEntry:
         entry = self._providers.get(name)
@@ -197,9 +226,12 @@ class Planner:
         model: str,
         reason: str,
         changes: Mapping[str, Any] | None = None,  # Any: see CapabilityRule
+        weight: float = 1.0,
     ) -> Target:
         record = entry.capabilities(model)
-        return Target(entry, model, refine(record, changes) if changes else record, reason)
+        if changes:
+            record = refine(record, changes)
+        return Target(entry, model, record, reason, weight)
 
     def _by_provider(self, name: str) -> Plan:
         prefix, slash, rest = name.partition("/")

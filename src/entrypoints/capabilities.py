@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
 from msgspec import Struct
 
-from ..application.planning import Plan, Target
+from ..application.plan import Plan, Target
 from ..domain.capabilities import Capabilities
 from .services import Services
 from .state.asking import admitted

@@ -40,7 +40,8 @@ from ..application.filters.validating import Validating
 from ..application.holding import Holding
 from ..application.jobs import Jobs
 from ..application.list_models import ListModels
-from ..application.planning import Planner, ProviderEntry
+from ..application.plan import ProviderEntry
+from ..application.planning import Planner
 from ..application.ports import (
     Clock,
     IdSource,

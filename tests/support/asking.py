@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modelmux.application.planning import ProviderEntry
+from modelmux.application.plan import ProviderEntry
 from modelmux.application.ports import Answer, LlmProvider
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.conversation import Item, Message, Role, Text

@@ -11,7 +11,8 @@ from modelmux.adapters.memory.observer import RecordingObserver
 from modelmux.adapters.system.clock import SystemClock
 from modelmux.application.check_health import CheckHealth
 from modelmux.application.list_models import ListModels
-from modelmux.application.planning import Planner, ProviderEntry
+from modelmux.application.plan import ProviderEntry
+from modelmux.application.planning import Planner
 from modelmux.application.ports import LlmProvider
 from modelmux.domain.capabilities import Capabilities
 from modelmux.entrypoints.app import App, create_app

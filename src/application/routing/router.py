@@ -22,4 +22,4 @@ class Router:
             ModelNotFound: nothing stands behind it.
         """
         plan = self.planner.plan(request.model)
-        return Order(plan, plan.targets)
+        return Order(plan, plan.every_target)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from ...application.planning import accepts_any
+from ...application.plan import accepts_any
 from ...application.ports import (
     Clock,
     EventLog,

@@ -1,29 +1,52 @@
 """From the settings to the values that the layers below are given."""
 
 from ...application.keys import HeldKey, configured_key
-from ...application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
+from ...application.plan import Affinity, AttemptTerms, ProviderEntry, Strategy
+from ...application.planning import Planner, RouteSpec, TargetSpec
 from ...application.ports import StateLimits
 from ...domain.request import SchemaRules
 from ...domain.secret import Secret
 from ..services import HttpLimits
+from ..settings.routing import RouteSettings
 from ..settings.sections import KeySettings, ServerSettings, Settings, StateSettings
 
 
 def planner(settings: Settings, entries: tuple[ProviderEntry, ...]) -> Planner:
-    routes = [
-        RouteSpec(
-            route.model,
-            tuple(
-                TargetSpec(target.provider, target.model, target.capabilities)
-                for target in route.targets
-            ),
-            route.aliases,
-            route.policy,
-            SchemaRules(route.structured_output.strict, route.structured_output.repair),
-        )
-        for route in settings.routes
-    ]
+    routes = [_route(route) for route in settings.routes]
     return Planner(entries, routes, settings.routing.policy)
+
+
+def _route(route: RouteSettings) -> RouteSpec:
+    return RouteSpec(
+        route.model,
+        tuple(
+            TargetSpec(target.provider, target.model, target.capabilities, target.weight)
+            for target in route.targets
+        ),
+        route.aliases,
+        route.policy,
+        SchemaRules(route.structured_output.strict, route.structured_output.repair),
+        AttemptTerms(
+            frozenset(route.failover_on),
+            route.first_event_timeout_s,
+            route.total_timeout_s,
+            route.hedge_after_s,
+        ),
+        Strategy(route.strategy),
+        affinity_of(route.affinity),
+        fallbacks=route.fallbacks,
+    )
+
+
+def affinity_of(written: str | None) -> Affinity | None:
+    """Return what `affinity` of a route means; it was checked when the file was read."""
+    match written:
+        case None:
+            return None
+        case "conversation" | "prompt_cache_key":
+            return Affinity(written)
+        case _:
+            return Affinity("header", written.removeprefix("header:").lower())
 
 
 def configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:

@@ -4,7 +4,8 @@ from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.adapters.memory.upstream_probe import ScriptedProbe
 from modelmux.application.check_health import CheckHealth, ProviderHealth
-from modelmux.application.planning import Planner, ProviderEntry
+from modelmux.application.plan import ProviderEntry
+from modelmux.application.planning import Planner
 from modelmux.application.ports import ProbeReport
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.errors import UpstreamUnreachable

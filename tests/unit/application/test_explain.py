@@ -11,7 +11,8 @@ from modelmux.application.explain import AnswersItself, Explain, WouldRefuse, Wo
 from modelmux.application.filters.adjusting import Adjusting
 from modelmux.application.filters.metering import Metering
 from modelmux.application.filters.retrying import Retrying
-from modelmux.application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
+from modelmux.application.plan import ProviderEntry
+from modelmux.application.planning import Planner, RouteSpec, TargetSpec
 from modelmux.application.ports import Answer, LlmProvider, NotSent, UpstreamCall
 from modelmux.domain.adjustments import Policy
 from modelmux.domain.capabilities import Capabilities

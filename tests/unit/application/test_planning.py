@@ -3,7 +3,8 @@
 import pytest
 
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
-from modelmux.application.planning import Planner, ProviderEntry, RouteSpec, TargetSpec
+from modelmux.application.plan import ProviderEntry
+from modelmux.application.planning import Planner, RouteSpec, TargetSpec
 from modelmux.domain.adjustments import Policy
 from modelmux.domain.capabilities import Thinking
 from modelmux.domain.errors import ConfigurationError, ModelNotFound
