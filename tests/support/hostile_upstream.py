@@ -177,7 +177,7 @@ async def _silent(peer: RawPeer, asked: Asked) -> bool:
     return False
 
 
-_MISDEEDS: Final[dict[str, Misdeed]] = {
+MISDEEDS: Final[dict[str, Misdeed]] = {
     "twice": _twice,
     "late-again": _late_again,
     "garbage": _garbage,
@@ -229,7 +229,7 @@ class HostileUpstream:
             headers = _HEADERS.get(asked.kind, ())
             await peer.send(response(body, status=status, headers=headers))
             return True
-        misdeed = _MISDEEDS.get(asked.kind)
+        misdeed = MISDEEDS.get(asked.kind)
         if misdeed is not None:
             return await misdeed(peer, asked)
         await peer.send(asked.good)
@@ -259,7 +259,7 @@ def _said(target: str, text: str) -> tuple[bytes, tuple[bytes, ...]]:
         return _claude(text)
     if "google" in target:
         return _gemini(text)
-    return _chat(text)
+    return chat_answer(text)
 
 
 def _frame(value: dict[str, Any], name: str = "") -> bytes:
@@ -267,7 +267,8 @@ def _frame(value: dict[str, Any], name: str = "") -> bytes:
     return f"{event}data: {json.dumps(value, separators=(',', ':'))}\n\n".encode()
 
 
-def _chat(text: str) -> tuple[bytes, tuple[bytes, ...]]:
+def chat_answer(text: str) -> tuple[bytes, tuple[bytes, ...]]:
+    """Return what a server of chat completions says: whole, and in frames."""
     head = {"id": "chatcmpl-1", "created": 1, "model": "m"}
 
     def frame(delta: dict[str, str], reason: str | None) -> bytes:

@@ -1,0 +1,1 @@
+"""What the chaos tests are made with."""
