@@ -146,8 +146,13 @@ class Plan:
     fallbacks: tuple[Target, ...] = ()
 
     @property
+    def is_plain(self) -> bool:
+        """Return whether its targets are tried as they stand."""
+        return self.strategy is Strategy.ORDERED and self.rules is None and self.affinity is None
+
+    @property
     def every_target(self) -> tuple[Target, ...]:
-        return self.targets + self.fallbacks
+        return self.targets + self.fallbacks if self.fallbacks else self.targets
 
     def __str__(self) -> str:
         lines = (f"{target.name}: {target.reason}" for target in self.every_target)

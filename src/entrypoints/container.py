@@ -334,7 +334,7 @@ class Container(containers.DeclarativeContainer):
     )
     planner = providers.Singleton(values.planner, settings, entries)
     target_states = providers.Singleton(TargetStates)
-    router = providers.Singleton(Router, planner, target_states)
+    router = providers.Singleton(Router, planner, target_states, clock)
     respond = providers.Singleton(Respond, router)
     turns = store.provided.turns
     turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)

@@ -47,7 +47,7 @@ class House:
             [entry("a", self._filtered("a", first)), entry("b", self._filtered("b", second))],
             [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))],
         )
-        self.respond = Respond(Router(planner, TargetStates()))
+        self.respond = Respond(Router(planner, TargetStates(), LeapingClock()))
 
     def _filtered(self, name: str, adapter: LlmProvider) -> LlmProvider:
         metered = Metering(adapter, name, self.clock, self.observer)
@@ -154,7 +154,7 @@ async def test_failed_calls_leave_no_circles_behind() -> None:
     clock = LeapingClock()
     retrying = Retrying(Down(), clock, lambda: 1.0)
     planner = Planner([entry("a", retrying), entry("b", retrying)], routes)
-    respond = Respond(Router(planner, TargetStates()))
+    respond = Respond(Router(planner, TargetStates(), LeapingClock()))
     gc.collect()
     gc.disable()
     try:

@@ -1,0 +1,243 @@
+"""Strategies: in which order the targets of a route are tried.
+
+Each gives all of the targets it is handed, best first: those after the first are where failover
+goes. What they go by is what this process has seen; several processes each go by their own.
+"""
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias, assert_never
+
+from ...domain.events import Usage
+from ..plan import Strategy, Target
+from ..ports import PriceBook
+from ..targets import TargetState, TargetStates
+
+Draw: TypeAlias = Callable[[], float]
+"""Returns a random number, at least 0 and below 1."""
+
+# Targets this close to the best are as good: what is measured differs by as much from one minute
+# to the next, and whoever sent all to the fastest would make it the slowest.
+_NEAR_SHARE: Final = 1.25
+_NEAR_S: Final = 0.010
+_NEAR_ERRORS: Final = 0.02
+# The share of requests that go to another than the best, so that what became faster is noticed.
+_CURIOUS: Final = 0.02
+_MOST_ERRORS: Final = 0.95
+_BYTES_A_TOKEN: Final = 4
+_OUTPUT_TOKENS: Final = 500
+
+
+class Chooser(Protocol):
+    """One strategy, for one route."""
+
+    @abstractmethod
+    def order(self, targets: Sequence[Target], size_bytes: int, /) -> list[Target]:
+        """Return all of the targets, best first; none of them rests.
+
+        `size_bytes` is the size of the body that asks.
+        """
+        ...
+
+    @abstractmethod
+    def reason(self, target: Target, size_bytes: int, /) -> str:
+        """Return what it went by in the order just given, for people."""
+        ...
+
+
+def chooser(
+    strategy: Strategy, states: TargetStates, prices: PriceBook | None, draw: Draw
+) -> Chooser:
+    """Return what carries out a strategy for one route."""
+    match strategy:
+        case Strategy.ORDERED:
+            return Ordered()
+        case Strategy.ROUND_ROBIN:
+            return RoundRobin()
+        case Strategy.WEIGHTED:
+            return Weighted(draw)
+        case Strategy.LEAST_CONNECTIONS:
+            return LeastConnections(states, draw)
+        case Strategy.LATENCY:
+            return Latency(states, draw)
+        case Strategy.COST:
+            return Cost(prices)
+        case Strategy.AVAILABILITY:
+            return Availability(states, draw)
+        case _:
+            assert_never(strategy)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered(Chooser):
+    """As they are written."""
+
+    def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
+        return list(targets)
+
+    def reason(self, target: Target, _size_bytes: int, /) -> str:
+        return target.reason
+
+
+@dataclass(slots=True)
+class RoundRobin(Chooser):
+    """Whose turn was longest ago; one that was away has no turns to catch up on."""
+
+    _turn: int = 0
+    _last: dict[str, int] = field(default_factory=dict[str, int])
+
+    def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
+        last = self._last
+        ordered = sorted(targets, key=lambda target: last.get(target.name, 0))
+        self._turn += 1
+        last[ordered[0].name] = self._turn
+        return ordered
+
+    def reason(self, target: Target, _size_bytes: int, /) -> str:
+        turn = self._last.get(target.name)
+        if turn == self._turn:
+            return "it is its turn"
+        return "it had no turn yet" if turn is None else f"its turn was {self._turn - turn} ago"
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted(Chooser):
+    """Drawn by weight, then the next of those that are left, and so on."""
+
+    draw: Draw
+
+    def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
+        return drawn(targets, self.draw)
+
+    def reason(self, target: Target, _size_bytes: int, /) -> str:
+        return f"drawn by its weight, {target.weight:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeastConnections(Chooser):
+    """The fewest calls running for its weight; equals are drawn by weight."""
+
+    states: TargetStates
+    draw: Draw
+
+    def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
+        return sorted(drawn(targets, self.draw), key=self._load)
+
+    def reason(self, target: Target, _size_bytes: int, /) -> str:
+        state = _known(self.states, target)
+        return f"{state.in_flight if state else 0} calls running, weight {target.weight:g}"
+
+    def _load(self, target: Target) -> float:
+        state = _known(self.states, target)
+        return state.in_flight / (target.weight or 1.0) if state else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Latency(Chooser):
+    """The shortest time to the first event on average; equals are drawn by weight.
+
+    A target that fails costs the time of another try, so its time counts for more. One that was
+    never asked goes first, one call at a time, and now and then any other does.
+    """
+
+    states: TargetStates
+    draw: Draw
+
+    def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
+        mixed = drawn(targets, self.draw)
+        times = {target.name: self._time(target) for target in mixed}
+        best = min(times.values())
+        near = max(best * _NEAR_SHARE + _NEAR_S, best)  # -1 stands for one to be measured
+        # Sorting is stable: those as good as the best stay as they were drawn.
+        ordered = sorted(mixed, key=lambda one: 0.0 if times[one.name] <= near else times[one.name])
+        worse = [one for one in ordered if times[one.name] > near]
+        if best >= 0 and worse and self.draw() < _CURIOUS:
+            odd = worse[int(self.draw() * len(worse))]
+            ordered = [odd, *(one for one in ordered if one is not odd)]
+        return ordered
+
+    def reason(self, target: Target, _size_bytes: int, /) -> str:
+        state = _known(self.states, target)
+        if state is None or state.first_event_s is None:
+            return "never measured" if self._time(target) < 0 else "no answer of it was measured"
+        told = f"{state.first_event_s * 1000:.0f} ms to the first event"
+        failed = f", {state.error_rate:.0%} failed" if state.error_rate >= 0.005 else ""
+        return told + failed
+
+    def _time(self, target: Target) -> float:
+        """Return seconds to expect: below 0 for one to be measured, inf for who knows."""
+        state = _known(self.states, target)
+        if state is None:
+            return -1.0
+        if state.first_event_s is None:
+            return math.inf if state.in_flight or state.error_rate else -1.0
+        return state.first_event_s / (1 - min(state.error_rate, _MOST_ERRORS))
+
+
+@dataclass(frozen=True, slots=True)
+class Cost(Chooser):
+    """The cheapest for what the request seems to take; those without a price come last.
+
+    The input is guessed from the size of the body, the output is taken for the same everywhere:
+    it is the order that matters, and not what it will cost.
+    """
+
+    prices: PriceBook | None
+
+    def order(self, targets: Sequence[Target], size_bytes: int, /) -> list[Target]:
+        return sorted(targets, key=lambda target: self._cost(target, size_bytes))
+
+    def reason(self, target: Target, size_bytes: int, /) -> str:
+        cost = self._cost(target, size_bytes)
+        if cost == math.inf:
+            return "no price is known: last, since it may cost anything"
+        return f"about {cost:.6f} US dollars for such a request"
+
+    def _cost(self, target: Target, size_bytes: int) -> float:
+        book = self.prices
+        price = book.price(target.provider.name, target.model) if book is not None else None
+        if price is None:
+            return math.inf
+        return price.cost(Usage(size_bytes // _BYTES_A_TOKEN, _OUTPUT_TOKENS))
+
+
+@dataclass(frozen=True, slots=True)
+class Availability(Chooser):
+    """The fewest failures of late; equals are drawn by weight."""
+
+    states: TargetStates
+    draw: Draw
+
+    def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
+        mixed = drawn(targets, self.draw)
+        near = min(map(self._failed, mixed)) + _NEAR_ERRORS
+        return sorted(
+            mixed, key=lambda one: 0.0 if self._failed(one) <= near else self._failed(one)
+        )
+
+    def reason(self, target: Target, _size_bytes: int, /) -> str:
+        state = _known(self.states, target)
+        return f"{state.error_rate:.1%} failed of late" if state else "never asked"
+
+    def _failed(self, target: Target) -> float:
+        state = _known(self.states, target)
+        return state.error_rate if state else 0.0
+
+
+def drawn(targets: Sequence[Target], draw: Draw) -> list[Target]:
+    """Return the targets as draws by weight, without putting back, would bring them."""
+    if len(targets) < 2:
+        return list(targets)
+    # The times to wait for the first of so many independent events: each is first by its weight.
+    waits = {target.name: _wait(target.weight, draw()) for target in targets}
+    return sorted(targets, key=lambda target: waits[target.name])
+
+
+def _wait(weight: float, number: float) -> float:
+    return -math.log(1.0 - number) / weight if weight else math.inf
+
+
+def _known(states: TargetStates, target: Target) -> TargetState | None:
+    return states.known(target.provider.name, target.model)
