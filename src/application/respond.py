@@ -10,7 +10,7 @@ from ..domain.journal import Journal
 from ..domain.request import GenerationRequest
 from .filters.answer import WrappedAnswer
 from .filters.failover import Failover
-from .ports import Answer, LlmProvider
+from .ports import Answer, LlmProvider, PriceBook
 from .routing.router import Router
 
 
@@ -19,6 +19,7 @@ class Respond(LlmProvider):
     """Plans, opens the first target that answers, and settles the journal at the end."""
 
     router: Router
+    prices: PriceBook | None = None
 
     async def open(self, request: GenerationRequest) -> Answer:
         """Start the answer to a request whose model is the name the client used.
@@ -38,17 +39,18 @@ class Respond(LlmProvider):
             journal.outcome = "cancelled"
             raise
         journal.outcome = "cancelled"  # until its end is seen
-        return _SettlingAnswer(answer, journal)
+        return _SettlingAnswer(answer, journal, self.prices)
 
 
 class _SettlingAnswer(WrappedAnswer):
     """Writes into the journal how the answer ended and what it used."""
 
-    __slots__ = ("_journal",)
+    __slots__ = ("_journal", "_prices")
 
-    def __init__(self, inner: Answer, journal: Journal) -> None:
+    def __init__(self, inner: Answer, journal: Journal, prices: PriceBook | None) -> None:
         super().__init__(inner)
         self._journal = journal
+        self._prices = prices
 
     async def read(self) -> Sequence[StreamEvent]:
         try:
@@ -57,7 +59,11 @@ class _SettlingAnswer(WrappedAnswer):
             self._journal.outcome = "cut"
             raise
         if events and isinstance(last := events[-1], ResponseFinished):
-            self._journal.outcome = "finished"
-            self._journal.usage = last.usage
-            self._journal.reasons = last.reasons
+            journal = self._journal
+            journal.outcome = "finished"
+            journal.usage = last.usage
+            journal.reasons = last.reasons
+            if last.usage is not None and self._prices is not None:
+                price = self._prices.price(journal.provider, journal.model)
+                journal.cost = None if price is None else price.cost(last.usage)
         return events

@@ -17,6 +17,7 @@ class Journal:
     answer is closed. `route` is the plan's name. `cache` is how the cache took part: `hit`,
     `miss`, `bypass`, or empty. `quota` is what is left of the caller's limits, where there are any.
     `choice` is why the targets stood in this order, in sentences, where somebody wants to know.
+    `cost` is in US dollars, None where the price or the usage is not known, or nothing was asked.
     """
 
     provider: str = ""
@@ -32,3 +33,4 @@ class Journal:
     cache: str = ""
     quota: Quota | None = None
     choice: tuple[str, ...] = ()
+    cost: float | None = None

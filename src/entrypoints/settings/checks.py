@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from ...domain.capabilities import Capabilities, refine
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
+from .checks_prices import check_prices
 from .origins import Origins, spell
 from .providers import (
     AnthropicSettings,
@@ -47,6 +48,7 @@ def check_settings(
     _check_unique(names, "providers", 'give one of them a "name"', origins)
     for place, name, provider in providers:
         _check_provider(provider, name, place, origins, presets)
+    check_prices(settings.prices.models, ("prices", "models"), names.values(), origins)
     _check_storage(settings.storage, origins)
     _check_seal_keys(settings.state, tree, origins)
     for number, network in enumerate(settings.media.allow_networks):

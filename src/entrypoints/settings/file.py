@@ -17,6 +17,7 @@ import msgspec
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
 from .checks import check_settings
+from .checks_prices import check_prices
 from .discovery import Discovery, look_around
 from .environment import (
     API_KEY_VARIABLE,
@@ -28,6 +29,7 @@ from .environment import (
 )
 from .faults import fault_of
 from .origins import Origins, spell
+from .prices import PriceFile
 from .raw_tables import Raw, Table
 from .resolving import Resolver, nearest
 from .section import Section
@@ -111,6 +113,7 @@ def load_settings(
     resolved = resolver.resolve(tree, msgspec.inspect.type_info(Settings))
     settings = _decode(resolved, Settings, origins)
     check_settings(settings, tree, origins, presets)
+    settings = _with_price_file(settings)
     return Loaded(_with_storage(settings, around), origins, file, around.environ, found)
 
 
@@ -262,6 +265,20 @@ def _decode(resolved: Raw, kind: type[SectionT], origins: Origins, top: KeyPath 
         told = f'"{fault.missing}" is missing' if fault.missing else fault.sentence
         hint = None if path in origins.references else fault.hint  # of what stands in the file
         raise origins.error(path, f"{spell(path)}: {told}", hint=hint) from error
+
+
+def _with_price_file(settings: Settings) -> Settings:
+    if settings.prices.file is None:
+        return settings
+    tree, origins = read_file(Path(settings.prices.file).expanduser())
+    models = _decode(tree, PriceFile, origins).models
+    providers = [name for _, name, _ in settings.named_providers()]
+    check_prices(models, ("models",), providers, origins)
+    # Where several fit a model the first counts: those of the configuration itself.
+    own = settings.prices.models
+    further = {name: price for name, price in models.items() if name not in own}
+    prices = msgspec.structs.replace(settings.prices, models={**own, **further})
+    return msgspec.structs.replace(settings, prices=prices)
 
 
 def _secret(kind: type, value: object) -> object:

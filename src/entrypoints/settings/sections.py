@@ -7,6 +7,7 @@ from msgspec import Meta
 from ...domain.secret import Secret
 from .caching import CacheSettings
 from .limits import LimitsSettings
+from .prices import PricesSettings
 from .providers import OpenAiCompatSettings, ProviderSettings
 from .routing import RouteSettings, RoutingSettings
 from .section import Count, Seconds, Section
@@ -109,6 +110,7 @@ class Settings(Section, frozen=True):
     keys: tuple[KeySettings, ...] = ()
     limits: LimitsSettings = LimitsSettings()
     cache: CacheSettings = CacheSettings()
+    prices: PricesSettings = PricesSettings()
 
     def named_providers(self) -> tuple[tuple[KeyPath, str, ProviderSettings], ...]:
         """Return both spellings in one list: where each provider stands, its name, and itself."""
