@@ -19,7 +19,14 @@ class Deferred(Generic[T]):
     @staticmethod
     def of(value: V) -> "Deferred[V]":
         """Return one whose value is there already."""
-        return Deferred(lambda: value)
+        deferred = Deferred(lambda: value)
+        deferred.get()
+        return deferred
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the value is there already, so that `get` costs nothing."""
+        return self._make is None
 
     def get(self) -> T:
         """Return the value; whatever `make` raises is raised at every call."""

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class LimitKind(StrEnum):
@@ -15,8 +15,8 @@ class LimitKind(StrEnum):
     CONCURRENT = "concurrent"
 
 
-@dataclass(frozen=True, slots=True)
-class LimitKey:
+# A tuple: it is looked up several times a request, and a dataclass takes four times as long.
+class LimitKey(NamedTuple):
     """`tenant` is whose limit it is, empty for one that all tenants share.
 
     `scope` is what is limited: `key`, `tenant`, `route`, `provider`; `subject` which one of them.
@@ -42,7 +42,8 @@ class Standing:
     """How one limit stood after taking, or why nothing was taken.
 
     `wait_s` 0: it was taken, or would have been; else how long until there is enough (infinite:
-    more than ever fits). `remaining` is what could be taken now, `reset_s` until it is full.
+    more than ever fits; for `CONCURRENT`, of which nobody knows, when to look again). `remaining`
+    is what could be taken now, `reset_s` until it is full.
     """
 
     limit: Limit
@@ -52,11 +53,14 @@ class Standing:
 
 
 class RateLimiter(Protocol):
-    """Takes from several limits at once: from all of them, or from none."""
+    """Takes from several limits at once: from all of them, or from none.
+
+    A `take` that is cancelled has taken nothing that lasts.
+    """
 
     @abstractmethod
     async def take(self, wanted: Sequence[tuple[Limit, float]]) -> Sequence[Standing]:
-        """Take the amounts, if each limit has its own; tell how each stands.
+        """Take the amounts, if each limit has its own; tell in their order how each stands.
 
         Raises:
             StoreError: who counts does not answer; nothing was taken that is known of.
@@ -64,6 +68,10 @@ class RateLimiter(Protocol):
         ...
 
     @abstractmethod
-    async def give(self, changes: Sequence[tuple[Limit, float]]) -> None:
-        """Give amounts back; a negative one takes more, below nothing if need be. Never raises."""
+    def give(self, changes: Sequence[tuple[Limit, float]]) -> None:
+        """Give amounts back; a negative one takes more, below nothing if need be.
+
+        Returns at once, so that no cancellation comes between; never raises. More than is full, or
+        than runs, is not given.
+        """
         ...

@@ -1,0 +1,182 @@
+"""Limits counted by all processes of one machine together, without a service beside them.
+
+All write into one file that each of them maps. A change takes the file's lock (`flock`, half a
+microsecond), which the kernel frees when its holder dies. A holder that was stopped in the middle
+is waited for a few milliseconds; then everybody goes on without the lock for a second, in which two
+changes at the same instant may count as one. What runs is counted by process, each in cells of its
+own; the cells of one that died are freed when its place is needed.
+
+Assumed: `time.monotonic` is one clock for the processes that share a folder, as on Linux and
+macOS; the folder is on a file system of this machine.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from ...application.flows import after_giving, after_taking, lacking, standing
+from ...application.ports import Clock, Limit, LimitKey, LimitKind, RateLimiter, Standing
+from .tables import PROCESSES, Tables
+
+_LOOK_AGAIN_S = 0.05
+_SPINS = 50
+_PATIENCE_S = 0.01
+_WITHOUT_LOCK_S = 1.0
+_DEAD_LOOKED_FOR_EVERY_S = 0.25
+_MAX_REMEMBERED = 65_536
+
+
+class SharedMemoryRateLimiter(RateLimiter):
+    """Whoever makes one closes it: then what it still counted as running is free.
+
+    Raises:
+        ConfigurationError: the folder cannot be written, or too many processes count there.
+    """
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._tables = Tables(folder)
+        self._monotonic = clock.monotonic
+        self._digests: dict[LimitKey, bytes] = {}
+        self._slots: dict[LimitKey, int] = {}
+        self._unlocked_until = 0.0
+        self._looked_for_dead_at = float("-inf")
+
+    async def take(self, wanted: Sequence[tuple[Limit, float]]) -> Sequence[Standing]:
+        tables = self._tables
+        standings: list[Standing] = []
+        flowing: list[tuple[int, float]] = []
+        running: list[tuple[int, int]] = []
+        locked = self._lock()
+        try:
+            now = self._monotonic()
+            for limit, amount in wanted:
+                if limit.key.kind is LimitKind.CONCURRENT:
+                    slot = self._run(limit.key)
+                    if slot is None:  # more keys run than there are places: these are not counted
+                        standings.append(Standing(limit, limit.burst - amount, 0.0))
+                        continue
+                    count = tables.running(slot) + amount
+                    if count > limit.burst and self._forget_dead(slot, now):
+                        count = tables.running(slot) + amount
+                    if count > limit.burst:
+                        return self._refusals(wanted, now)
+                    running.append((slot * PROCESSES + tables.me, int(amount)))
+                    standings.append(Standing(limit, limit.burst - count, 0.0))
+                else:
+                    slot = self._flow(limit.key, now)
+                    full_at = after_taking(limit, tables.flows[slot], amount, now)
+                    if full_at is None:
+                        return self._refusals(wanted, now)
+                    flowing.append((slot, full_at))
+                    standings.append(standing(limit, full_at, now))
+            for slot, full_at in flowing:
+                tables.flows[slot] = full_at
+            for cell, number in running:
+                tables.counts[cell] += number
+            return standings
+        finally:
+            if locked:
+                fcntl.flock(tables.file, fcntl.LOCK_UN)
+
+    def give(self, changes: Sequence[tuple[Limit, float]]) -> None:
+        tables = self._tables
+        if tables.file < 0:  # closed: what it counted is free already
+            return
+        locked = self._lock()
+        try:
+            now = self._monotonic()
+            for limit, amount in changes:
+                if limit.key.kind is LimitKind.CONCURRENT:
+                    slot = self._run(limit.key)
+                    if slot is not None:
+                        cell = slot * PROCESSES + tables.me
+                        tables.counts[cell] = max(tables.counts[cell] - int(amount), 0)
+                else:
+                    slot = self._flow(limit.key, now)
+                    tables.flows[slot] = after_giving(limit, tables.flows[slot], amount, now)
+        finally:
+            if locked:
+                fcntl.flock(tables.file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Free what still runs here, and the file. Idempotent."""
+        self._tables.close()
+
+    def _flow(self, key: LimitKey, now: float) -> int:
+        digest, slot = self._known(key)
+        if slot is None or not self._tables.is_flow(slot, digest):
+            slot = self._slots[key] = self._tables.flow(digest, now)
+        return slot
+
+    def _run(self, key: LimitKey) -> int | None:
+        digest, slot = self._known(key)
+        if slot is None or not self._tables.is_run(slot, digest):
+            slot = self._tables.run(digest)
+            if slot is not None:
+                self._slots[key] = slot
+        return slot
+
+    def _known(self, key: LimitKey) -> tuple[bytes, int | None]:
+        digest = self._digests.get(key)
+        if digest is None:
+            if len(self._digests) >= _MAX_REMEMBERED:
+                self._digests.clear()
+                self._slots.clear()
+            digest = self._digests[key] = _digest(key)
+        return digest, self._slots.get(key)
+
+    def _forget_dead(self, slot: int, now: float) -> bool:
+        if now - self._looked_for_dead_at < _DEAD_LOOKED_FOR_EVERY_S:
+            return False
+        self._looked_for_dead_at = now
+        return self._tables.forget_dead(slot)
+
+    def _refusals(self, wanted: Sequence[tuple[Limit, float]], now: float) -> list[Standing]:
+        return [
+            self._crowded(limit, amount)
+            if limit.key.kind is LimitKind.CONCURRENT
+            else lacking(limit, self._tables.flows[self._flow(limit.key, now)], amount, now)
+            for limit, amount in wanted
+        ]
+
+    def _crowded(self, limit: Limit, amount: float) -> Standing:
+        slot = self._run(limit.key)
+        free = limit.burst - (0 if slot is None else self._tables.running(slot))
+        wait_s = 0.0 if amount <= free else _LOOK_AGAIN_S if amount <= limit.burst else float("inf")
+        return Standing(limit, max(free, 0.0), 0.0, wait_s)
+
+    def _lock(self) -> bool:
+        """Take the file's lock; False: its holder does not go on, and neither is it waited for."""
+        file = self._tables.file
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass
+        else:
+            return True
+        # The machine's own time, not the port's: this is a bound on how long the process stands.
+        began = time.monotonic()
+        if began < self._unlocked_until:
+            return False
+        tries = 0
+        while time.monotonic() - began < _PATIENCE_S:
+            tries += 1
+            os.sched_yield() if tries < _SPINS else time.sleep(0.0001)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            return True
+        self._unlocked_until = time.monotonic() + _WITHOUT_LOCK_S
+        return False
+
+
+def _digest(key: LimitKey) -> bytes:
+    # Lengths part the words: any of them may hold any letter.
+    words = [word.encode("utf-8", "surrogatepass") for word in key]
+    return blake2b(
+        b"".join(b"%d:%s" % (len(word), word) for word in words), digest_size=16
+    ).digest()
