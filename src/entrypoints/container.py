@@ -84,7 +84,7 @@ from .settings.sections import (
     Settings,
     StateSettings,
 )
-from .wiring import observing, values
+from .wiring import observing, prices, values
 from .wiring.parts import Adapter, OwnFetcher, Seal, Store, Surroundings
 
 
@@ -334,8 +334,9 @@ class Container(containers.DeclarativeContainer):
     )
     planner = providers.Singleton(values.planner, settings, entries)
     target_states = providers.Singleton(TargetStates)
-    router = providers.Singleton(Router, planner, target_states, clock)
-    respond = providers.Singleton(Respond, router)
+    price_book = providers.Singleton(prices.build, settings)
+    router = providers.Singleton(Router, planner, target_states, clock, price_book)
+    respond = providers.Singleton(Respond, router, price_book)
     turns = store.provided.turns
     turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)
     holder = providers.Callable(_holder, ids)

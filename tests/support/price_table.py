@@ -11,7 +11,7 @@ import re
 import sys
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "src" / "adapters" / "prices" / "table.json"
@@ -59,7 +59,7 @@ def dearest(model: Any, day: datetime) -> Any:  # Any: as above
 def row(model: Any, day: datetime) -> list[float | None] | None:  # Any: as above
     """Return the four prices of a model, None if it is not sold by tokens of text alone."""
     price: Any = dearest(model, day)
-    fields: dict[str, Any] = vars(price)
+    fields = cast("dict[str, Any]", price.__dict__)  # cast: the library has no stub here
     named = {name for name, value in fields.items() if value is not None} - _SAID_APART
     if "input_mtok" not in named or "requests_kcount" in named:
         return None
@@ -75,8 +75,7 @@ def row(model: Any, day: datetime) -> list[float | None] | None:  # Any: as abov
 
 def main(folder: str, version: str) -> None:
     sys.path.insert(0, folder)
-    from genai_prices.data import providers  # type: ignore  # no dependency
-
+    providers: Any = importlib.import_module("genai_prices.data").providers  # no stub of it
     day = datetime.now(UTC)
     table: dict[str, dict[str, list[float | None] | None]] = {}
     for provider in providers:

@@ -34,6 +34,7 @@ def run(
         told = {
             "ok": all(healthy for healthy, _ in reports.values()),
             "file": str(loaded.file) if loaded.file else None,
+            "unpriced": ["/".join(target) for target in _unpriced(loaded, container)],
             "providers": {
                 name: {"healthy": healthy, "detail": detail}
                 for name, (healthy, detail) in reports.items()
@@ -53,9 +54,22 @@ def _tell(loaded: Loaded, container: Container) -> None:
         say(f"found: {sentence}")
     providers = ", ".join(f"{entry.name} ({entry.type})" for entry in container.planner().providers)
     print_result(f"ok    {loaded.file or 'no file'}: {providers}")
+    for provider, model in _unpriced(loaded, container):
+        say(f"warning: nobody knows what {provider}/{model} costs; its route chooses by cost")
     server = loaded.settings.server
     if not loaded.settings.keys and not is_loopback(server.host):
         say(f"note: on {server.host} it starts only once there is a key: modelmux keys create NAME")
+
+
+def _unpriced(loaded: Loaded, container: Container) -> list[tuple[str, str]]:
+    """Return the targets without a price, of routes that choose by it."""
+    return [
+        (target.provider, target.model)
+        for route in loaded.settings.routes
+        if route.strategy == "cost"
+        for target in route.targets
+        if container.price_book().price(target.provider, target.model) is None
+    ]
 
 
 async def _ask(container: Container) -> dict[str, tuple[bool, str]]:
