@@ -1,0 +1,197 @@
+"""The router: rules, then affinity, then the strategy, then fallbacks; and what it tells."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from modelmux.application.plan import Affinity, PassedOver, RouteRules, Ruled, Strategy, Target
+from modelmux.application.targets import Breaker, TargetStates
+from modelmux.domain.errors import Forbidden
+from modelmux.domain.request import GenerationRequest
+from tests.support.asking import asking
+from tests.support.routing import Crossing, names, route
+
+
+@dataclass(frozen=True, slots=True)
+class Says(RouteRules):
+    """Rules that say what a test wants."""
+
+    say: Callable[[Sequence[Target]], Ruled]
+
+    def apply(
+        self,
+        request: GenerationRequest,
+        targets: Sequence[Target],
+        states: TargetStates,
+        now: float,
+    ) -> Ruled:
+        return self.say(targets)
+
+
+@pytest.fixture
+def crossing() -> Crossing:
+    return Crossing()
+
+
+def test_a_target_that_rests_is_left_out_where_another_is_there(crossing: Crossing) -> None:
+    router = crossing.router(route("a", "b", "c"))
+    crossing.rest("a", 12.3)
+    order = router.order(asking(model="r"), tell=True)
+    assert names(order.targets) == "bc"
+    assert [(one.target.name, one.reason) for one in order.passed_over] == [
+        ("a/m", "it rests for 12.3 s more")
+    ]
+    assert names(router.order(asking(model="r")).targets) == "bc"
+    crossing.clock.advance(13)
+    assert names(router.order(asking(model="r")).targets) == "abc"
+
+
+def test_when_all_rest_the_one_that_wakes_first_is_first(crossing: Crossing) -> None:
+    router = crossing.router(route("a", "b", "c"))
+    for name, seconds in (("a", 30), ("b", 5), ("c", 20)):
+        crossing.rest(name, seconds)
+    order = router.order(asking(model="r"), tell=True)
+    assert names(order.targets) == "bca"
+    assert order.passed_over == ()
+    assert len(order.reasons) == 3
+
+
+def test_an_open_breaker_that_is_due_lets_one_call_through(crossing: Crossing) -> None:
+    router = crossing.router(route("a", "b"))
+    state = crossing.state("a")
+    state.breaker, state.resting_until = Breaker.OPEN, crossing.clock.monotonic()
+    assert names(router.order(asking(model="r")).targets) == "ab"
+    state.breaker, state.trying = Breaker.HALF_OPEN, True
+    order = router.order(asking(model="r"), tell=True)
+    assert names(order.targets) == "b"
+    assert "under way" in order.passed_over[0].reason
+
+
+def test_fallbacks_stand_after_all_targets_and_take_over_when_these_rest(
+    crossing: Crossing,
+) -> None:
+    spec = route("a", "b", strategy=Strategy.ROUND_ROBIN, fallbacks=("c/spare",))
+    router = crossing.router(spec)
+    assert [names(router.order(asking(model="r")).targets) for _ in range(2)] == ["abc", "bac"]
+    crossing.rest("a", 5)
+    crossing.rest("b", 5)
+    order = router.order(asking(model="r"), tell=True)
+    assert names(order.targets) == "c"
+    assert order.reasons == ("fallback of route r",)
+    assert len(order.passed_over) == 2
+
+
+def test_a_single_target_is_asked_even_if_it_rests(crossing: Crossing) -> None:
+    crossing.rest("a", 5)
+    assert names(crossing.router(route("a")).order(asking(model="r")).targets) == "a"
+
+
+def test_a_strategy_orders_within_the_tiers_of_rules(crossing: Crossing) -> None:
+    def prefer_c(targets: Sequence[Target]) -> Ruled:
+        return Ruled(((targets[2],), tuple(targets[:2])), ("rule 1 prefers c/m",))
+
+    spec = route("a", "b", "c", strategy=Strategy.AVAILABILITY, rules=Says(prefer_c))
+    crossing.state("a").error_rate = 0.5
+    crossing.state("c").error_rate = 0.9
+    order = crossing.router(spec).order(asking(model="r"), tell=True)
+    assert names(order.targets) == "cba"
+    assert "rule 1 prefers c/m" in order.notes
+
+
+def test_affinity_stays_within_the_tiers_of_rules(crossing: Crossing) -> None:
+    def prefer_c(targets: Sequence[Target]) -> Ruled:
+        return Ruled(((targets[2],), tuple(targets[:2])))
+
+    spec = route("a", "b", "c", affinity=Affinity("header", "x-s"), rules=Says(prefer_c))
+    router = crossing.router(spec)
+    for number in range(20):
+        request = replace(asking(model="r"), headers={"x-s": str(number)})
+        assert router.order(request).targets[0].provider.name == "c"
+
+
+def test_affinity_goes_before_the_strategy_and_says_so(crossing: Crossing) -> None:
+    spec = route("a", "b", "c", strategy=Strategy.ROUND_ROBIN, affinity=Affinity("header", "x-s"))
+    router = crossing.router(spec)
+    request = replace(asking(model="r"), headers={"x-s": "one"})
+    assert len({names(router.order(request).targets) for _ in range(6)}) == 1
+    assert "it decides" in router.order(request, tell=True).notes[0]
+    without = router.order(asking(model="r"), tell=True)
+    assert "nothing tells the session" in without.notes[0]
+    assert without.reasons[0] == "it is its turn"
+
+
+def test_a_session_comes_back_to_its_target_after_a_rest(crossing: Crossing) -> None:
+    router = crossing.router(route("a", "b", "c", affinity=Affinity("header", "x-s")))
+    request = replace(asking(model="r"), headers={"x-s": "one"})
+    before = names(router.order(request).targets)
+    crossing.rest(before[0], 5)
+    assert names(router.order(request).targets) == before[1:]
+    crossing.clock.advance(6)
+    assert names(router.order(request).targets) == before
+
+
+def test_a_rule_leads_to_another_route_and_its_plan(crossing: Crossing) -> None:
+    away = Says(lambda _targets: Ruled((), ("rule 1 goes to big",), route="big"))
+    router = crossing.router(route("a", rules=away), route("b", "c", model="big"))
+    order = router.order(asking(model="r"), tell=True)
+    assert order.plan.route == "big"
+    assert names(order.targets) == "bc"
+    assert order.notes == ("rule 1 goes to big",)
+
+
+def test_rules_in_a_circle_end(crossing: Crossing) -> None:
+    there = Says(lambda _targets: Ruled((), route="s"))
+    back = Says(lambda _targets: Ruled((), route="r"))
+    router = crossing.router(route("a", rules=there), route("b", model="s", rules=back))
+    assert names(router.order(asking(model="r")).targets) == "a"
+
+
+def test_a_rule_refuses_in_its_own_words(crossing: Crossing) -> None:
+    no = Says(lambda _targets: Ruled((), refusal="Not on Sundays."))
+    with pytest.raises(Forbidden, match=r"Not on Sundays\."):
+        crossing.router(route("a", rules=no)).order(asking(model="r"))
+
+
+def test_rules_that_leave_nothing_leave_the_fallbacks(crossing: Crossing) -> None:
+    def none(targets: Sequence[Target]) -> Ruled:
+        return Ruled(((),), (), tuple(PassedOver(one, "rule 1 keeps it not") for one in targets))
+
+    router = crossing.router(
+        route("a", "b", rules=Says(none), fallbacks=("c/x",)),
+        route("a", "b", rules=Says(none), model="bare"),
+    )
+    order = router.order(asking(model="r"), tell=True)
+    assert names(order.targets) == "c"
+    assert [one.target.name for one in order.passed_over] == ["a/m", "b/m"]
+    with pytest.raises(Forbidden, match="leave no target"):
+        router.order(asking(model="bare"))
+
+
+def test_a_listed_name_stays_in_order(crossing: Crossing) -> None:
+    order = crossing.router().order(asking(model="b/x"), tell=True)
+    assert order.reasons == ("named by the caller as provider/model",)
+    assert list(order.sentences()) == [
+        "route b/x, ordered",
+        "1. b/x: named by the caller as provider/model",
+    ]
+
+
+def test_choices_are_noted_only_where_routing_is_logged(
+    crossing: Crossing, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = crossing.router(route("a", "b"))
+    crossing.rest("a", 5)
+    quiet = asking(model="r")
+    with caplog.at_level(logging.INFO, "modelmux.routing"):
+        router.order(quiet)
+    assert quiet.journal.choice == ()
+    told = asking(model="r")
+    with caplog.at_level(logging.DEBUG, "modelmux.routing"):
+        router.order(told)
+    assert told.journal.choice == (
+        "route r, ordered",
+        "1. b/m: target 2 of route r",
+        "not a/m: it rests for 5.0 s more",
+    )
