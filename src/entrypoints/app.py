@@ -49,6 +49,9 @@ class App:
         self.calls = calls
         self.jobs = services.state.jobs
         self.limits: HttpLimits = services.limits
+        self.shedding = services.shedding
+        if self.shedding is not None:
+            self.shedding.running = calls.__len__
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

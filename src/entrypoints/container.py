@@ -61,6 +61,7 @@ from ..application.sweeping import Sweeping
 from ..application.targets import TargetStates
 from ..domain.capabilities import Capabilities, CapabilityRule, resolve
 from ..domain.errors import ConfigurationError
+from .loop_lag import LoopLag
 from .loopback import is_loopback
 from .responses.turn_wire import ResponsesWire
 from .services import BodyLog, Services, StateServices
@@ -84,7 +85,7 @@ from .settings.sections import (
     Settings,
     StateSettings,
 )
-from .wiring import observing, prices, values
+from .wiring import observing, prices, values, weighing
 from .wiring.parts import Adapter, OwnFetcher, Seal, Store, Surroundings
 
 
@@ -360,6 +361,8 @@ class Container(containers.DeclarativeContainer):
     list_models = providers.Singleton(ListModels, planner)
     check_health = providers.Singleton(CheckHealth, planner, clock)
     limits = providers.Singleton(values.http_limits, settings.server)
+    loop_lag = providers.Singleton(LoopLag)
+    shedding = providers.Singleton(weighing.shedding, settings.overload, loop_lag, observer, clock)
 
 
 def services(container: Container, *, has_keys: bool, body_log: BodyLog | None = None) -> Services:
@@ -389,4 +392,5 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
         open_access=is_loopback(host) and not has_keys,
         limits=container.limits(),
         body_log=body_log,
+        shedding=container.shedding(),
     )

@@ -86,6 +86,8 @@ class GenerationHandler(Generic[EnvelopeT]):
     async def _open(self, run: "_Run") -> tuple[AnswerHead[EnvelopeT], Answer]:
         """Return the running answer; what was read to get it is let go of with this frame."""
         services, exchange, dialect = self._services, run.exchange, self._dialect
+        if services.shedding is not None:
+            services.shedding.admit(run.headers)
         run.terms = dialect.read_terms(run.headers)
         caller = admit(
             run.headers,

@@ -37,6 +37,14 @@ class OneWriteCycle(RequestResponseCycle):
             self.waiting_for_100_continue = False
             self._head = self._encode_head(message["status"], message.get("headers", ()))
 
+    def answer_at_once(self, whole: bytes, closes: bool) -> None:
+        """Send an answer that no handler made, head and body; what comes of the body is dropped."""
+        self.response_started = self.response_complete = True
+        self.transport.write(whole)
+        if closes or not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
     def _send_body(self, body: bytes, more: bool) -> None:
         head, self._head = self._head, b""
         if self.scope["method"] == "HEAD":

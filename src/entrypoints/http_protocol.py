@@ -23,6 +23,7 @@ from .errors import Refusal, describe
 from .http_cycle import OneWriteCycle
 from .http_refusals import bad_request, head_too_large, whole_refusal
 from .services import HttpLimits
+from .shedding import Shedding
 
 _MAX_HEADERS = 256
 _MAX_PIPELINED = 16
@@ -47,7 +48,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     __slots__ = (
         "_asgi", "_framing", "_handed_over_whole", "_head_bytes", "_head_timer", "_in_body",
         "_in_head", "_in_message", "_limits", "_linger_timer", "_parser", "_parts", "_refusal",
-        "_running", "_write_timer",
+        "_running", "_shedding", "_write_timer",
     )  # fmt: skip
 
     def __init__(
@@ -58,12 +59,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: HttpLimits,
+        shedding: Shedding | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._parser = self.parser = httptools.HttpRequestParser(self)
         # As in uvicorn: what follows a request that closes the connection is ignored.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._limits = limits
+        self._shedding = shedding
         loaded: Any = getattr(config, "loaded_app")  # noqa: B009  # its stub is half unknown
         self._asgi: ASGI3Application = loaded
         self._in_head = False
@@ -232,7 +235,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
         if before is None or before.response_complete:
-            self._start_asgi_task(cycle, self._asgi)
+            shed = self._shedding and self._shedding.turn_away(scope, len(self.connections))
+            if shed:
+                cycle.answer_at_once(*shed)
+            else:
+                self._start_asgi_task(cycle, self._asgi)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self._asgi))

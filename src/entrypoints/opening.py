@@ -1,5 +1,6 @@
 """Opens what needs an event loop, and closes it in reverse."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -19,6 +20,11 @@ async def running(container: Container) -> AsyncGenerator[None]:
         ConfigurationError: the store cannot be opened.
     """
     async with AsyncExitStack() as stack:
+        lag, shedding = container.loop_lag(), container.shedding()
+        if shedding is not None:
+            shedding.start(asyncio.get_running_loop().time)
+        lag.start()
+        stack.callback(lag.stop)
         stack.push_async_callback(container.fetcher().aclose)
         for adapter in container.adapters().values():
             stack.push_async_callback(adapter.aclose)

@@ -72,7 +72,7 @@ class GatewayServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 # Any: a factory is all that is called, the annotation wants a class
-                http=cast(Any, partial(BoundedHttpProtocol, limits=limits)),
+                http=cast(Any, partial(BoundedHttpProtocol, limits=limits, shedding=app.shedding)),
                 ws="websockets-sansio",
                 ws_max_size=limits.max_body_bytes,
                 ws_per_message_deflate=False,  # a few bytes could be made to fill the memory

@@ -13,6 +13,7 @@ from ..application.list_models import ListModels
 from ..application.ports import Clock, IdSource, KeyRing, LlmProvider, Observer, Sealer
 from ..application.recall import Recall
 from .responses.turn_wire import ResponsesWire
+from .shedding import Shedding
 
 # Told what is on its way (`request`, `response`, `chunk`), the request id, and the bytes.
 BodyLog: TypeAlias = Callable[[str, str, bytes], None]
@@ -70,3 +71,4 @@ class Services:
     open_access: bool = False
     limits: HttpLimits = field(default=DEFAULT_LIMITS)
     body_log: BodyLog | None = None
+    shedding: Shedding | None = None

@@ -7,6 +7,7 @@ from msgspec import Meta
 from ...domain.secret import Secret
 from .caching import CacheSettings
 from .limits import LimitsSettings
+from .overload import OverloadSettings
 from .prices import PricesSettings
 from .providers import OpenAiCompatSettings, ProviderSettings
 from .routing import RouteSettings, RoutingSettings
@@ -110,6 +111,7 @@ class Settings(Section, frozen=True):
     keys: tuple[KeySettings, ...] = ()
     limits: LimitsSettings = LimitsSettings()
     cache: CacheSettings = CacheSettings()
+    overload: OverloadSettings = OverloadSettings()
     prices: PricesSettings = PricesSettings()
 
     def named_providers(self) -> tuple[tuple[KeyPath, str, ProviderSettings], ...]:
