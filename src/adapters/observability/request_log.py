@@ -15,12 +15,11 @@ from ...domain.errors import ModelmuxError, ProviderError
 from ...domain.events import Usage
 from ...domain.request import GenerationRequest
 from .lines import AttemptLine, Level, RequestLine, pretty_attempt, pretty_request
+from .slots import CHATTER
 
 _MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
 _NO_USAGE = Usage()
 _RANKS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-# Asked every few seconds by machines: told only when something is wrong, or at debug.
-_CHATTER = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
 
 class RequestLog(Observer):
@@ -134,4 +133,5 @@ def _level(exchange: Exchange) -> Level:
         return "error"
     if exchange.status >= 400 and not exchange.client_gone:
         return "warning"
-    return "debug" if exchange.path in _CHATTER else "info"
+    # What machines ask all the time is told only when something is wrong, or at debug.
+    return "debug" if exchange.path in CHATTER else "info"

@@ -9,7 +9,7 @@ from .key_ring import KeyRecord, KeyRegistry, KeyRing
 from .leases import LeaseKey, Leases
 from .llm_provider import Answer, LlmProvider
 from .media_fetcher import MediaFetcher
-from .observer import Event, Exchange, Gauge, GaugeSource, Observer, Reading
+from .observer import Event, Exchange, Gauge, GaugeSource, Observer, Reading, Totals
 from .price_book import Price, PriceBook
 from .proof_vault import KeptProof, ProofKey, ProofVault
 from .rate_limiter import Limit, LimitKey, LimitKind, RateLimiter, Standing
@@ -75,6 +75,7 @@ __all__ = [
     "StateStore",
     "Swept",
     "TokenCounter",
+    "Totals",
     "UpstreamCall",
     "UpstreamProbe",
 ]

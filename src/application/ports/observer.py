@@ -17,7 +17,8 @@ class Exchange:
 
     `path` is the route's template, never the caller's text; `model` the name the caller used,
     only once planning has found it (so that it is safe as a label); `error` the code told to
-    the caller; times are seconds, `first_byte_s` None where the answer never began.
+    the caller; times are seconds, `first_byte_s` None where the answer never began. `chunks` is
+    in how many pieces a stream was sent.
     """
 
     request_id: str
@@ -27,6 +28,7 @@ class Exchange:
     duration_s: float = 0.0
     first_byte_s: float | None = None
     stream: bool = False
+    chunks: int = 0
     tenant: str = ""
     key_id: str | None = None
     model: str = ""
@@ -77,6 +79,15 @@ class Reading:
 
 GaugeSource: TypeAlias = Callable[[], Iterable[Reading]]
 """Whoever has gauges gives one; it is asked at each scrape, must not block, wait or raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What all workers have answered; `failed` by a status from 500 on, or by a cut."""
+
+    requests: int = 0
+    failed: int = 0
+    duration_s: float = 0.0
 
 
 class Observer(Protocol):

@@ -1,10 +1,13 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from modelmux.adapters.memory.price_book import MemoryPriceBook
+from modelmux.adapters.observability.families import EVENTS, FAMILIES, GAUGES
 from modelmux.adapters.observability.metrics import PrometheusObserver
-from modelmux.application.ports import Observer
+from modelmux.adapters.shared_memory.counts import CountTable, Seen
+from modelmux.application.ports import Event, Gauge, Observer, Price, Reading, Totals
 from modelmux.domain.adjustments import Adjustment
 from modelmux.domain.errors import UpstreamRateLimited
 from tests.contracts.observer import ObserverContract, finished, refused, request
@@ -16,6 +19,7 @@ def metrics(max_series: int = 500) -> PrometheusObserver:
 
 def samples(observer: PrometheusObserver) -> Mapping[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return what Prometheus would read."""
+    observer.gauges.publish()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(observer.exposition().decode())
@@ -131,9 +135,183 @@ def test_names_beyond_the_bound_are_counted_as_other() -> None:
 
 def test_the_page_tells_what_runs() -> None:
     observer = metrics()
-    page = observer.exposition().decode()
-    assert 'modelmux_build_info{python="3.' in page
-    assert 'version="1.2.3"' in page
     assert value(observer, "modelmux_uptime_seconds") == 42
-    assert "# TYPE modelmux_http_requests_total counter" in page
+    page = observer.exposition().decode()
+    assert 'modelmux_build_info{version="1.2.3",python="3.' in page
+    assert "# TYPE modelmux_http_requests_total counter" not in page
+    assert value(observer, "modelmux_workers") == 1
+    assert value(observer, "process_open_fds", worker="0")
     assert observer.content_type.startswith("text/plain; version=")
+
+
+@pytest.mark.parametrize("event", Event)
+def test_every_event_is_a_counter(event: Event) -> None:
+    family = EVENTS[event]
+    labels = [f"a{number}" for number, _ in enumerate(family.labels)]
+    observer = metrics()
+    observer.count(event, *labels)
+    observer.count(event, *labels)
+    assert value(observer, family.name, **dict(zip(family.labels, labels, strict=True))) == 2
+
+
+@pytest.mark.parametrize("gauge", Gauge)
+def test_every_gauge_is_read_when_somebody_looks(gauge: Gauge) -> None:
+    family = GAUGES[gauge]
+    labels = tuple(f"a{number}" for number, _ in enumerate(family.labels))
+    readings = [Reading(gauge, 2.5, labels)]
+    observer = PrometheusObserver("1", lambda: 1.0, sources=[lambda: readings])
+    told = dict(zip(family.labels, labels, strict=True))
+    assert value(observer, family.name, **told) == 2.5
+    readings.clear()
+    assert value(observer, family.name, **told) is None
+
+
+def test_names_are_in_base_units_and_name_nobody() -> None:
+    private = {"key", "key_id", "user", "tenant", "request_id"}
+    for family in FAMILIES.values():
+        assert (family.kind == "counter") == family.name.endswith("_total"), family.name
+        assert not private & set(family.labels)
+        assert not family.name.endswith(("_ms", "_milliseconds", "_kb", "_percent"))
+
+
+def test_a_long_label_is_counted_as_other() -> None:
+    observer = metrics()
+    observer.attempt_settled(request(model="m" * 100_000), 0.1, None)
+    labels = {"provider": "vertex", "model": "other", "outcome": "ok"}
+    assert value(observer, "modelmux_provider_requests_total", **labels) == 1
+    assert len(observer.exposition()) < 20_000
+
+
+def test_events_beyond_the_bound_are_counted_as_other() -> None:
+    observer = metrics(max_series=10)
+    for number in range(100):
+        observer.count(Event.CACHE, f"route-{number}", "miss")
+    name = "modelmux_cache_events_total"
+    assert value(observer, name, route="route-0", event="miss") == 1
+    assert value(observer, name, route="other", event="miss") == 90
+
+
+def test_priced_answers_cost_and_unpriced_ones_are_never_free() -> None:
+    observer = metrics()
+    observer.prices = MemoryPriceBook({("vertex", "claude-test"): Price(3.0, 15.0, 0.3, 3.75)})
+    observer.exchange_settled(finished())
+    other = finished()
+    other.journal.model = "nobody-knows"
+    observer.exchange_settled(other)
+    cost = "modelmux_cost_dollars_total"
+    dollars = (35 * 3 + 60 * 0.3 + 5 * 3.75 + 20 * 15) / 1e6
+    assert value(observer, cost, provider="vertex", model="claude-test") == pytest.approx(dollars)
+    assert value(observer, cost, provider="vertex", model="nobody-knows") is None
+    unpriced = "modelmux_unpriced_tokens_total"
+    assert value(observer, unpriced, provider="vertex", model="nobody-knows") == 120
+    assert value(observer, unpriced, provider="vertex", model="claude-test") is None
+
+
+def test_what_the_cache_gave_is_not_paid_for_again() -> None:
+    observer = metrics()
+    exchange = finished()
+    exchange.journal.cache = "hit"
+    observer.exchange_settled(exchange)
+    tokens = "modelmux_tokens_total"
+    assert value(observer, tokens, provider="vertex", model="claude-test", kind="input") == 0
+
+
+def test_the_gap_of_a_stream_is_its_mean() -> None:
+    observer = metrics()
+    exchange = finished()
+    exchange.first_byte_s, exchange.duration_s, exchange.chunks = 0.25, 1.25, 11
+    observer.exchange_settled(exchange)
+    exchange.chunks = 1  # one piece has no gap
+    observer.exchange_settled(exchange)
+    target = {"provider": "vertex", "model": "claude-test"}
+    assert value(observer, "modelmux_stream_gap_seconds_count", **target) == 1
+    assert value(observer, "modelmux_stream_gap_seconds_sum", **target) == pytest.approx(0.1)
+
+
+def test_totals_leave_out_what_machines_ask_all_the_time() -> None:
+    observer = metrics()
+    observer.exchange_settled(finished())
+    failed, cut, health = finished(), finished(), refused()
+    failed.status, cut.journal.outcome, health.path = 502, "cut", "/health"
+    for exchange in (failed, cut, health):
+        observer.exchange_settled(exchange)
+    assert observer.totals() == Totals(3, 2, 3.75)
+
+
+def beside(
+    table: CountTable, seen: Sequence[Seen], readings: Sequence[Reading] = ()
+) -> PrometheusObserver:
+    """Return the metrics of one worker among others."""
+    return PrometheusObserver(
+        "1", lambda: 1.0, table=table, seen=lambda: seen, sources=[lambda: readings]
+    )
+
+
+def workers(count: int) -> Iterator[tuple[CountTable, list[Seen]]]:
+    tables = [CountTable.anonymous() for _ in range(count)]
+    seen = [Seen(str(number), table) for number, table in enumerate(tables)]
+    return ((table, seen) for table in tables)
+
+
+def test_a_scrape_of_any_worker_adds_all_of_them_up() -> None:
+    observers = [beside(table, seen) for table, seen in workers(3)]
+    for observer in observers:
+        observer.exchange_started()
+        observer.exchange_started()
+        observer.exchange_settled(finished())
+    route = {"path": "/v1/chat/completions", "route": "sonnet"}
+    for observer in observers:
+        assert value(observer, "modelmux_request_duration_seconds_count", **route) == 3
+        assert value(observer, "modelmux_requests_in_flight") == 3
+        assert value(observer, "modelmux_workers") == 3
+        assert observer.totals().requests == 3
+
+
+def gauges_of(tables: Iterable[tuple[CountTable, list[Seen]]], values: list[float]) -> None:
+    for (table, seen), number in zip(tables, values, strict=True):
+        readings = [
+            Reading(Gauge.LOOP_LAG_S, number),
+            Reading(Gauge.CACHE_ENTRIES, number),
+            Reading(Gauge.STORE_UP, number, ("state",)),
+        ]
+        beside(table, seen, readings).gauges.publish()
+
+
+def test_gauges_of_workers_are_added_or_the_worst_is_told() -> None:
+    tables = list(workers(2))
+    gauges_of(tables, [1.0, 0.0])
+    observer = PrometheusObserver("1", lambda: 1.0, seen=lambda: tables[0][1])
+    assert value(observer, "modelmux_event_loop_lag_seconds") == 1
+    assert value(observer, "modelmux_cache_entries") == 1
+    assert value(observer, "modelmux_store_up", store="state") == 0
+
+
+def test_of_a_dead_worker_counters_stay_and_gauges_go() -> None:
+    (table, _), (dead, _) = workers(2)
+    gone = PrometheusObserver("1", lambda: 1.0, table=dead)
+    gone.exchange_started()
+    gone.exchange_settled(finished())
+    gone.exchange_started()
+    seen = (Seen("0", table), Seen("1", dead, live=False))
+    observer = PrometheusObserver("1", lambda: 1.0, table=table, seen=lambda: seen)
+    assert value(observer, "modelmux_requests_in_flight") == 0
+    assert observer.totals().requests == 1
+    route = {"path": "/v1/chat/completions", "route": "sonnet"}
+    assert value(observer, "modelmux_request_duration_seconds_count", **route) == 1
+
+
+def test_who_goes_on_counting_where_another_ended_is_bounded_as_it_was() -> None:
+    table = CountTable.anonymous()
+    for generation in range(5):
+        observer = PrometheusObserver("1", lambda: 1.0, table=table, max_series=10)
+        for number in range(10):
+            observer.attempt_settled(request(model=f"model-{generation}-{number}"), 0.1, None)
+        table.begin()
+    series = [key for key in samples(observer) if key[0] == "modelmux_provider_requests_total"]
+    assert len(series) == 11
+
+
+async def test_a_page_is_made_beside_the_loop() -> None:
+    observer = metrics()
+    observer.exchange_settled(finished())
+    assert b"modelmux_uptime_seconds 42.0" in await observer.show()
