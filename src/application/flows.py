@@ -11,12 +11,18 @@ _MOST_IN_DEBT_S = 3600.0
 _ROUNDING_S = 1e-9
 
 
-def after_taking(limit: Limit, full_at: float, amount: float, now: float) -> float | None:
-    """Return when the limit will be full if `amount` is taken now, None if it has not so much."""
-    filling_s = (full_at if full_at > now else now) - now + amount * 60.0 / limit.per_minute
-    if filling_s > limit.burst * 60.0 / limit.per_minute + _ROUNDING_S:
+def after_taking(limit: Limit, full_at: float, amount: float, now: float) -> Standing | None:
+    """Return how it stands if `amount` is taken now, None if there is not so much.
+
+    The limit is then full at `now` and the standing's `reset_s`.
+    """
+    filling_s = amount * limit.one_s
+    if full_at > now:
+        filling_s += full_at - now
+    if filling_s > limit.all_s + _ROUNDING_S:
         return None
-    return now + filling_s
+    remaining = limit.burst - filling_s / limit.one_s
+    return Standing(limit, remaining if remaining > 1e-6 else 0.0, filling_s)
 
 
 def after_giving(limit: Limit, full_at: float, amount: float, now: float) -> float:
@@ -24,22 +30,15 @@ def after_giving(limit: Limit, full_at: float, amount: float, now: float) -> flo
 
     An upstream that tells nonsense of what it used must not shut a caller out for ever.
     """
-    full_at = max(full_at, now) - amount * 60.0 / limit.per_minute
-    return min(full_at, now + limit.burst * 60.0 / limit.per_minute + _MOST_IN_DEBT_S)
-
-
-def standing(limit: Limit, full_at: float, now: float) -> Standing:
-    """Return how the limit stands."""
-    filling_s = full_at - now if full_at > now else 0.0
-    remaining = limit.burst - filling_s * limit.per_minute / 60.0
-    return Standing(limit, remaining if remaining > 0.0 else 0.0, filling_s)
+    full_at = max(full_at, now) - amount * limit.one_s
+    return min(full_at, now + limit.all_s + _MOST_IN_DEBT_S)
 
 
 def lacking(limit: Limit, full_at: float, amount: float, now: float) -> Standing:
-    """Return how the limit stands for somebody who wants `amount`, and how long until it is there."""
-    found = standing(limit, full_at, now)
+    """Return how it stands for somebody who wants `amount`, and how long until it is there."""
+    filling_s = max(full_at - now, 0.0)
+    remaining = max(limit.burst - filling_s / limit.one_s, 0.0)
     if amount > limit.burst:
-        return Standing(limit, found.remaining, found.reset_s, float("inf"))
-    filling_s = found.reset_s + (amount - limit.burst) * 60.0 / limit.per_minute
-    wait_s = filling_s if filling_s > _ROUNDING_S else 0.0
-    return Standing(limit, found.remaining, found.reset_s, wait_s)
+        return Standing(limit, remaining, filling_s, float("inf"))
+    wait_s = filling_s + amount * limit.one_s - limit.all_s
+    return Standing(limit, remaining, filling_s, wait_s if wait_s > _ROUNDING_S else 0.0)

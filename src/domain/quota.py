@@ -14,7 +14,8 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """None: nothing limits it."""
+    """None: nothing limits it. `at` is when it was so, in seconds since the epoch."""
 
     requests: Left | None = None
     tokens: Left | None = None
+    at: float = 0.0

@@ -129,12 +129,29 @@ class SchemaRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a route's callers wait, in seconds.
+
+    `first_event_s` is for each attempt, in place of the provider's own. `total_s` is for all of it,
+    until `deadline` of the running loop's time.
+    """
+
+    first_event_s: float | None = None
+    total_s: float | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the tenant owns whatever is kept, the key id is for people, tags are for rules."""
+    """Who asks: the tenant owns whatever is kept, the key id is for people, tags are for rules.
+
+    `key_name` is what the key is called in the configuration, where several may share a name.
+    """
 
     tenant: str
     key_id: str | None = None
     tags: tuple[str, ...] = ()
+    key_name: str = ""
 
 
 ANY_CAPABILITIES = Capabilities()
@@ -154,7 +171,8 @@ class GenerationRequest:
     embeddings, which have no `content`. `terms` are what the caller's headers say of its dialect
     (`anthropic-version`, `anthropic-beta`). `schema_rules` are the route's. `size_bytes` is the
     size of the caller's body. `headers` are the caller's, names in small letters, without what
-    signs it in; they are there only where the configuration asks for them.
+    signs it in; they are there only where the configuration asks for them. `patience` is the
+    route's, where it has any of its own.
     """
 
     model: str
@@ -173,6 +191,7 @@ class GenerationRequest:
     schema_rules: SchemaRules = LENIENT
     size_bytes: int = 0
     headers: Mapping[str, str] = field(default_factory=lambda: NO_TERMS)
+    patience: Patience | None = None
 
     def aimed(
         self,
@@ -199,6 +218,7 @@ class GenerationRequest:
             schema_rules,
             self.size_bytes,
             self.headers,
+            self.patience,
         )
 
     def translated(self, content: Deferred[Generation]) -> "GenerationRequest":
@@ -220,4 +240,5 @@ class GenerationRequest:
             self.schema_rules,
             self.size_bytes,
             self.headers,
+            self.patience,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...application.flows import after_giving, after_taking, lacking, standing
+from ...application.flows import after_giving, after_taking, lacking
 from ...application.ports import Clock, Limit, LimitKey, LimitKind, RateLimiter, Standing
 
 _LOOK_AGAIN_S = 1.0
@@ -32,11 +32,11 @@ class MemoryRateLimiter(RateLimiter):
                 running.append((key, count))
                 standings.append(Standing(limit, limit.burst - count, 0.0))
             else:
-                full_at = after_taking(limit, self._full_at.get(key, 0.0), amount, now)
-                if full_at is None:
+                standing = after_taking(limit, self._full_at.get(key, 0.0), amount, now)
+                if standing is None:
                     return self._refusals(wanted, now)
-                flowing.append((key, full_at))
-                standings.append(standing(limit, full_at, now))
+                flowing.append((key, now + standing.reset_s))
+                standings.append(standing)
         self._full_at.update(flowing)
         self._running.update(running)
         if len(self._full_at) > self._max_entries:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-from ...application.flows import after_giving, after_taking, lacking, standing
+from ...application.flows import after_giving, after_taking, lacking
 from ...application.ports import Clock, Limit, LimitKey, LimitKind, RateLimiter, Standing
 from .tables import PROCESSES, Tables
 
@@ -39,8 +39,7 @@ class SharedMemoryRateLimiter(RateLimiter):
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._tables = Tables(folder)
         self._monotonic = clock.monotonic
-        self._digests: dict[LimitKey, bytes] = {}
-        self._slots: dict[LimitKey, int] = {}
+        self._slots: dict[LimitKey, tuple[bytes, int]] = {}
         self._unlocked_until = 0.0
         self._looked_for_dead_at = float("-inf")
 
@@ -67,11 +66,11 @@ class SharedMemoryRateLimiter(RateLimiter):
                     standings.append(Standing(limit, limit.burst - count, 0.0))
                 else:
                     slot = self._flow(limit.key, now)
-                    full_at = after_taking(limit, tables.flows[slot], amount, now)
-                    if full_at is None:
+                    standing = after_taking(limit, tables.flows[slot], amount, now)
+                    if standing is None:
                         return self._refusals(wanted, now)
-                    flowing.append((slot, full_at))
-                    standings.append(standing(limit, full_at, now))
+                    flowing.append((slot, now + standing.reset_s))
+                    standings.append(standing)
             for slot, full_at in flowing:
                 tables.flows[slot] = full_at
             for cell, number in running:
@@ -106,27 +105,30 @@ class SharedMemoryRateLimiter(RateLimiter):
         self._tables.close()
 
     def _flow(self, key: LimitKey, now: float) -> int:
-        digest, slot = self._known(key)
-        if slot is None or not self._tables.is_flow(slot, digest):
-            slot = self._slots[key] = self._tables.flow(digest, now)
+        known = self._slots.get(key)
+        if known is not None and self._tables.is_flow(known[1], known[0]):
+            return known[1]
+        digest = self._digest(key, known)
+        slot = self._tables.flow(digest, now)
+        self._slots[key] = digest, slot
         return slot
 
     def _run(self, key: LimitKey) -> int | None:
-        digest, slot = self._known(key)
-        if slot is None or not self._tables.is_run(slot, digest):
-            slot = self._tables.run(digest)
-            if slot is not None:
-                self._slots[key] = slot
+        known = self._slots.get(key)
+        if known is not None and self._tables.is_run(known[1], known[0]):
+            return known[1]
+        digest = self._digest(key, known)
+        slot = self._tables.run(digest)
+        if slot is not None:
+            self._slots[key] = digest, slot
         return slot
 
-    def _known(self, key: LimitKey) -> tuple[bytes, int | None]:
-        digest = self._digests.get(key)
-        if digest is None:
-            if len(self._digests) >= _MAX_REMEMBERED:
-                self._digests.clear()
-                self._slots.clear()
-            digest = self._digests[key] = _digest(key)
-        return digest, self._slots.get(key)
+    def _digest(self, key: LimitKey, known: tuple[bytes, int] | None) -> bytes:
+        if known is not None:
+            return known[0]
+        if len(self._slots) >= _MAX_REMEMBERED:
+            self._slots.clear()
+        return _digest(key)
 
     def _forget_dead(self, slot: int, now: float) -> bool:
         if now - self._looked_for_dead_at < _DEAD_LOOKED_FOR_EVERY_S:

@@ -149,7 +149,7 @@ class Tables:
         try:
             head = _MAGIC + _boot_id()
             if os.pread(self.file, len(head), 0) != head or os.fstat(self.file).st_size != _SIZE:
-                # Written, not only made so long: a full disk is told of now, and kills nobody later.
+                # Written, not only made so long: a full disk is told now, and kills nobody later.
                 os.ftruncate(self.file, 0)
                 os.pwrite(self.file, bytes(_SIZE), 0)
                 os.pwrite(self.file, head, 0)

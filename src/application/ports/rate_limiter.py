@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -30,15 +30,24 @@ class LimitKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`per_minute` is the rate, or for `CONCURRENT` how many; `burst` what may be taken at once."""
+    """`per_minute` is the rate, or for `CONCURRENT` how many; `burst` what may be taken at once.
+
+    `one_s` is how long one takes to flow in, `all_s` how long the whole burst does.
+    """
 
     key: LimitKey
     per_minute: float
     burst: float
+    one_s: float = field(init=False, repr=False, compare=False)
+    all_s: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "one_s", 60.0 / self.per_minute)
+        object.__setattr__(self, "all_s", self.burst * 60.0 / self.per_minute)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+# A tuple, as LimitKey: one is made of each limit for each request.
+class Standing(NamedTuple):
     """How one limit stood after taking, or why nothing was taken.
 
     `wait_s` 0: it was taken, or would have been; else how long until there is enough (infinite:
