@@ -392,5 +392,6 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
         open_access=is_loopback(host) and not has_keys,
         limits=container.limits(),
         body_log=body_log,
+        tell_headers=values.wants_headers(loaded.settings),
         shedding=container.shedding(),
     )

@@ -19,6 +19,7 @@ from .asgi import Receive, Scope, Send, headers_of
 from .authentication import admit
 from .body import check_body_headers, read_body
 from .body_decoder import BodyDecoder
+from .caller_headers import told_headers
 from .client_dialect import AnswerHead, ClientDialect, EnvelopeT, StreamEncoder
 from .errors import UNEXPECTED, Refusal, describe
 from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, request_id, send_whole
@@ -104,6 +105,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         members, envelope, content = await self._decoder.decode(body, caller)
         size_bytes = len(body)
         del body
+        told = told_headers(run.headers) if services.tell_headers else NO_TERMS
         run.headers = _READ  # a stream may run for an hour
         run.model = envelope.model
         exchange.stream = envelope.stream
@@ -111,7 +113,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         id_ = services.ids.new(dialect.id_prefix)
         turn = dialect.begin_turn(envelope, caller, id_, now)
         request = dialect.asked(
-            members, envelope, content, caller, turn, run.terms, exchange.journal, size_bytes
+            members, envelope, content, caller, turn, run.terms, exchange.journal, size_bytes, told
         )
         try:
             answer = await services.respond.open(request)
@@ -146,6 +148,7 @@ class GenerationHandler(Generic[EnvelopeT]):
             data = encoder.encode(events)
             if body_log is not None:
                 body_log("chunk", exchange.request_id, data)
+            exchange.chunks += 1
             if type(events[-1]) is ResponseFinished:
                 call.hush()
                 await send({"type": "http.response.body", "body": data})

@@ -8,6 +8,7 @@ for as long as the connection lasts, and can be continued on it alone.
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -17,11 +18,12 @@ from ..application.ports import Answer, Exchange
 from ..domain.conversation import Item
 from ..domain.errors import InvalidRequest, ModelmuxError, UnsupportedFeature
 from ..domain.events import ResponseFinished
-from ..domain.request import Caller, GenerationRequest
+from ..domain.request import NO_TERMS, Caller, GenerationRequest
 from ..domain.turn import Turn
 from .asgi import Receive, Scope, Send
 from .authentication import admit
 from .body_decoder import BodyDecoder
+from .caller_headers import told_headers
 from .client_dialect import AnswerHead, ClientDialect, StreamEncoder
 from .errors import UNEXPECTED, Refusal, describe, encode_refusal
 from .exchange import CLIENT_GONE_STATUS, JSON, request_id
@@ -73,7 +75,9 @@ class ResponsesSocket:
         told = [(b"x-request-id", id_.encode("ascii"))]
         await send({"type": "websocket.accept", "headers": told})
         with suppress(OSError):  # what our server raises when the client has gone
-            await _Connection(services, self._dialect, self._decoder, caller, send).run(receive)
+            carried = told_headers(headers) if services.tell_headers else NO_TERMS
+            connection = _Connection(services, self._dialect, self._decoder, caller, carried, send)
+            await connection.run(receive)
 
 
 async def _refuse_handshake(send: Send, refusal: Refusal, id_: str) -> None:
@@ -93,12 +97,14 @@ class _Connection:
         dialect: ClientDialect[Any],
         decoder: BodyDecoder[Any],
         caller: Caller,
+        headers: Mapping[str, str],
         send: Send,
     ) -> None:
         self._services = services
         self._dialect = dialect
         self._decoder = decoder
         self._caller = caller
+        self._headers = headers
         self._send = send
         self._known: OrderedDict[str, tuple[Item, ...]] = OrderedDict()
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(_MOST_WAITING)
@@ -151,7 +157,7 @@ class _Connection:
         exchange.tenant, exchange.key_id = self._caller.tenant, self._caller.key_id
         started_at = services.clock.monotonic()
         services.observer.exchange_started()
-        run = _Run(exchange)
+        run = _Run(exchange, started_at)
         try:
             await self._stream(run, frame)
         except (asyncio.CancelledError, OSError):
@@ -189,12 +195,17 @@ class _Connection:
                 self._caller,
                 turn=turn,
                 journal=run.exchange.journal,
+                size_bytes=len(frame),
+                headers=self._headers,
             )
         )
         encoder = dialect.stream_encoder(AnswerHead(id_, int(now), envelope, turn))
         while events := await answer.read():
             data = encoder.encode(events)
             run.encoder = encoder
+            if run.exchange.first_byte_s is None:
+                run.exchange.first_byte_s = services.clock.monotonic() - run.started_at
+            run.exchange.chunks += 1
             if type(events[-1]) is ResponseFinished:
                 self._remember(turn)
             await self._tell(data)
@@ -230,10 +241,11 @@ class _Connection:
 class _Run:
     """What the steps of one turn share; `encoder` is there once something was told."""
 
-    __slots__ = ("answer", "encoder", "exchange", "model", "turn")
+    __slots__ = ("answer", "encoder", "exchange", "model", "started_at", "turn")
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, started_at: float) -> None:
         self.exchange = exchange
+        self.started_at = started_at
         self.model = ""
         self.turn: Turn | None = None
         self.answer: Answer | None = None

@@ -57,7 +57,10 @@ class StateServices:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`open_access` is for loopback addresses only: while there is no key, none is needed."""
+    """`open_access` is for loopback addresses only: while there is no key, none is needed.
+
+    `tell_headers` has requests carry the caller's headers: rules or affinity read them.
+    """
 
     respond: LlmProvider
     list_models: ListModels
@@ -71,4 +74,5 @@ class Services:
     open_access: bool = False
     limits: HttpLimits = field(default=DEFAULT_LIMITS)
     body_log: BodyLog | None = None
+    tell_headers: bool = False
     shedding: Shedding | None = None

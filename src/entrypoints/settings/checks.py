@@ -10,6 +10,7 @@ from ...domain.capabilities import Capabilities, refine
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
 from .checks_prices import check_prices
+from .checks_routing import check_routing
 from .origins import Origins, spell
 from .providers import (
     AnthropicSettings,
@@ -69,6 +70,7 @@ def check_settings(
                 )
             _check_capabilities(target.capabilities, (*at, "capabilities"), origins)
     _check_unique(routes, "routes or aliases", "each name can mean one thing", origins)
+    check_routing(settings, origins)
     keys: dict[KeyPath, str] = {
         ("keys", index, "name"): key.name for index, key in enumerate(settings.keys)
     }

@@ -49,6 +49,14 @@ def affinity_of(written: str | None) -> Affinity | None:
             return Affinity("header", written.removeprefix("header:").lower())
 
 
+def wants_headers(settings: Settings) -> bool:
+    """Return whether anything in the configuration reads callers' headers."""
+    return any(
+        bool(route.rules) or (route.affinity or "").startswith("header:")
+        for route in settings.routes
+    )
+
+
 def configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:
     return tuple(
         configured_key(key.key or Secret(key.hash or ""), name=key.name, tenant=key.tenant)
