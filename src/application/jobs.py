@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -23,10 +23,12 @@ from .ports import (
     Clock,
     EventLog,
     Exchange,
+    Gauge,
     IdSource,
     LeaseKey,
     LlmProvider,
     Observer,
+    Reading,
     StateStore,
 )
 from .turn_wire import TurnWire
@@ -77,6 +79,10 @@ class Jobs(LlmProvider):
     def running(self) -> int:
         """How many jobs this process runs."""
         return self._running
+
+    def readings(self) -> Iterable[Reading]:
+        """Return how many jobs this process runs."""
+        return (Reading(Gauge.JOBS, self._running),)
 
     def start(self) -> None:
         """Begin to look for responses that nobody runs any more; in a running event loop."""

@@ -1,9 +1,10 @@
 """StoreGuard: while the store takes no writes, calls that need it fail before they cost money."""
 
 import logging
+from collections.abc import Iterable
 
 from ..domain.errors import StoreError
-from .ports import Clock, StateStore
+from .ports import Clock, Gauge, Reading, StateStore
 
 PROBE_EVERY_S = 1.0
 
@@ -25,6 +26,15 @@ class StoreGuard:
         if self._probe_at is None:
             _log.warning("store_down", extra={"reason": error.detail or error.message})
         self._wait()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the store took what it was given last, as far as anybody knows."""
+        return self._probe_at is None
+
+    def readings(self) -> Iterable[Reading]:
+        """Return whether the store is up."""
+        return (Reading(Gauge.STORE_UP, float(self.is_up), ("state",)),)
 
     async def admit(self) -> None:
         """Return if the store may be counted on; asks it, at most once a second, while it is down.

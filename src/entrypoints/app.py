@@ -71,6 +71,7 @@ async def _no_lifespan() -> AsyncGenerator[None, None]:
 def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
     """Return the application; `lifespan` is entered when the server starts and left at its end."""
     calls = RunningCalls(services.limits.stream_keepalive_s)
+    services.watch(calls.readings)
     responses = responses_dialect(services.state.sealer)
     dialects = client_dialects(services.state.sealer)
     handlers: list[GenerationHandler[Any]] = [  # Any: the envelope, as there

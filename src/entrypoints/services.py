@@ -1,6 +1,6 @@
 """What the HTTP side is built from: use cases, ports and limits."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -10,7 +10,15 @@ from ..application.conversations import Conversations
 from ..application.count_tokens import CountTokens
 from ..application.jobs import Jobs
 from ..application.list_models import ListModels
-from ..application.ports import Clock, IdSource, KeyRing, LlmProvider, Observer, Sealer
+from ..application.ports import (
+    Clock,
+    GaugeSource,
+    IdSource,
+    KeyRing,
+    LlmProvider,
+    Observer,
+    Sealer,
+)
 from ..application.recall import Recall
 from .responses.turn_wire import ResponsesWire
 from .shedding import Shedding
@@ -25,7 +33,8 @@ class HttpLimits:
 
     A body may take `body_timeout_s` and then a second for each 64 KiB of it.
     `stream_keepalive_s` is the longest silence on a stream before a comment is sent;
-    `drain_grace_s` what running answers get at shutdown; `write_timeout_s` how long a client may
+    `drain_grace_s` what running answers get at shutdown, `reload_grace_s` when another process has
+    taken this one's place; `write_timeout_s` how long a client may
     leave what we send unread.
     """
 
@@ -36,6 +45,7 @@ class HttpLimits:
     keep_alive_s: float = 75.0
     stream_keepalive_s: float = 15.0
     drain_grace_s: float = 30.0
+    reload_grace_s: float = 3600.0
     write_timeout_s: float = 120.0
 
 
@@ -55,6 +65,10 @@ class StateServices:
     wire: ResponsesWire
 
 
+def _nobody_watches(source: GaugeSource) -> None:
+    del source
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """`open_access` is for loopback addresses only: while there is no key, none is needed.
@@ -70,7 +84,8 @@ class Services:
     clock: Clock
     ids: IdSource
     state: StateServices
-    metrics: Callable[[], bytes]
+    metrics: Callable[[], Awaitable[bytes]]
+    watch: Callable[[GaugeSource], None] = _nobody_watches
     open_access: bool = False
     limits: HttpLimits = field(default=DEFAULT_LIMITS)
     body_log: BodyLog | None = None

@@ -6,8 +6,10 @@ costs a set entry and no task.
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from ..application.ports import Gauge, Reading
 from ..domain.errors import BodyTooSlow, ModelmuxError
 from .asgi import Receive, Send
 from .http_cycle import OneWriteCycle
@@ -75,7 +77,11 @@ class RunningCall:
 
 
 class RunningCalls:
-    """All calls that run. `draining` says that the server is on its way out."""
+    """All calls that run.
+
+    `draining` says that the gateway is on its way out, `retiring` that this process of it is, for
+    another has taken its place.
+    """
 
     def __init__(self, stream_keepalive_s: float) -> None:
         # A silence is seen by two pulses in a row.
@@ -85,9 +91,15 @@ class RunningCalls:
         self._young: set[RunningCall] = set()
         self._watched: set[RunningCall] = set()
         self.draining = False
+        self.retiring = False
 
     def __len__(self) -> int:
         return len(self._young) + len(self._watched)
+
+    def readings(self) -> Iterable[Reading]:
+        """Return how many streams run."""
+        streams = sum(call.streaming for calls in (self._young, self._watched) for call in calls)
+        return (Reading(Gauge.STREAMS, streams),)
 
     def enter(self, receive: Receive, send: Send, body_timeout_s: float) -> RunningCall:
         """Take the current task's call under watch."""

@@ -36,6 +36,10 @@ class RunningServer:
         return socket.create_connection(("127.0.0.1", self.port), timeout_s)
 
 
+async def _no_metrics() -> bytes:
+    return b"modelmux_up 1\n"
+
+
 def services_with(
     provider: LlmProvider, *, models: tuple[str, ...] = ("m", "org/name"), **changes: object
 ) -> Services:
@@ -51,7 +55,7 @@ def services_with(
         clock=clock,
         ids=CountingIds(),
         state=state_services(provider, planner, clock),
-        metrics=lambda: b"modelmux_up 1\n",
+        metrics=_no_metrics,
         open_access=True,
         limits=HttpLimits(),
     )

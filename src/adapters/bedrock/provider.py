@@ -1,11 +1,11 @@
 """BedrockProvider: every model on Bedrock, each in the language that suits it best there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, assert_never
 
-from ...application.ports import Answer, Clock, LlmProvider
+from ...application.ports import Answer, Clock, LlmProvider, Reading
 from ...application.reporting import record
 from ...domain.capabilities import Capabilities
 from ...domain.conversation import Vendor
@@ -111,6 +111,10 @@ class BedrockProvider(LlmProvider):
                 return await self._ask_claude(request, packed=way is Way.INVOKE)
             case _:
                 assert_never(way)
+
+    def readings(self) -> Iterable[Reading]:
+        """Return how many connections there are to either of its services."""
+        return (*self.runtime.readings(), *self.mantle.readings())
 
     async def aclose(self) -> None:
         """Close all connections. Idempotent."""

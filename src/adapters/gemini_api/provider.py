@@ -1,11 +1,11 @@
 """GeminiApiProvider: Gemini by API key, at the Developer API, without a project of Google Cloud."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from ...application.ports import Answer, LlmProvider
+from ...application.ports import Answer, LlmProvider, Reading
 from ...domain.capabilities import Capabilities, resolve
 from ...domain.request import GenerationRequest
 from ...domain.secret import Secret
@@ -80,6 +80,10 @@ class GeminiApiProvider(LlmProvider):
             HttpCall(url, headers, method="GET") if said is None else HttpCall(url, headers, said)
         )
         return await fetch(self._client, call, decode_error, most_bytes=most_bytes)
+
+    def readings(self) -> Iterable[Reading]:
+        """Return how many connections there are."""
+        return self._client.readings()
 
     async def aclose(self) -> None:
         """Close all connections."""

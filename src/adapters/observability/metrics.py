@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from ...application.ports import Event, Exchange, GaugeSource, Observer, PriceBook, Totals
+from ...application.ports import Event, Exchange, GaugeSource, Observer, Totals
 from ...domain.errors import ModelmuxError
 from ...domain.journal import Journal
 from ...domain.request import GenerationRequest
@@ -30,7 +30,7 @@ class PrometheusObserver(Observer):
 
     `max_series` bounds the distinct (path, model) pairs, the (provider, model) pairs and those of
     each event; what is over is counted as `other`. `seen` gives the tables of all workers, `table`
-    among them. `uptime_s` and `sources` are asked at each `publish`. `prices` may come later.
+    among them. `uptime_s` and the gauges' sources are asked at each `publish`.
     """
 
     content_type = "text/plain; version=0.0.4; charset=utf-8"
@@ -42,14 +42,12 @@ class PrometheusObserver(Observer):
         *,
         table: CountTable | None = None,
         seen: Callable[[], Sequence[Seen]] | None = None,
-        prices: PriceBook | None = None,
         sources: Iterable[GaugeSource] = (),
         max_series: int = 500,
     ) -> None:
         self._table = table = table or CountTable.anonymous()
         self._cells = table.cells
         self._seen = seen or partial(tuple, (Seen("0", table),))
-        self.prices = prices
         self._in_flight = place(table, IN_FLIGHT)
         self._cells[self._in_flight] = 0.0
         self._cells[place(table, BUILD, version, platform.python_version())] = 1.0
@@ -115,8 +113,7 @@ class PrometheusObserver(Observer):
         cells = self._cells
         if journal.attempts > 1:
             cells[slot.retries] += journal.attempts - 1
-        key = (journal.provider, journal.model)
-        target = self._targets.of(key)
+        target = self._targets.of((journal.provider, journal.model))
         outcome = journal.outcome
         at = target.answers.get(outcome)
         cells[target.answer(outcome) if at is None else at] += 1.0
@@ -135,12 +132,10 @@ class PrometheusObserver(Observer):
                 cells[written] += usage.cache_write_tokens
             if usage.reasoning_tokens:
                 cells[reasoning] += usage.reasoning_tokens
-            if self.prices is not None:
-                price = self.prices.price(*key)
-                if price is None:
-                    target.add_unpriced(usage.total_tokens)
-                else:
-                    target.add_cost(price.cost(usage))
+            if journal.cost is None:
+                target.add_unpriced(usage.total_tokens)
+            else:
+                target.add_cost(journal.cost)
         for adjustment in journal.adjustments:
             # `messages[2].content` is one parameter, whichever message it was.
             param = _INDEX.sub("", adjustment.param)

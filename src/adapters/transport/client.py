@@ -1,9 +1,9 @@
 """The HTTP client for upstreams: slots, then the pool, then one exchange."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from ...application.ports import NotSent, UpstreamCall
+from ...application.ports import Gauge, NotSent, Reading, UpstreamCall
 from ...domain.errors import ConfigurationError, ProviderError, ProviderProtocolBroken, StreamCut
 from .connection import Connection
 from .dialling import Dialler, Resolve
@@ -89,6 +89,13 @@ class HttpClient:
             connection.close()
             raise ProviderProtocolBroken("The upstream compressed its answer, unasked.")
         return connection
+
+    def readings(self) -> Iterable[Reading]:
+        """Yield how many connections there are, and how many calls wait for one."""
+        name = self.provider
+        yield Reading(Gauge.CONNECTIONS, self._pool.open, (name, "open"))
+        yield Reading(Gauge.CONNECTIONS, self._pool.idle, (name, "idle"))
+        yield Reading(Gauge.WAITING, self._slots.waiting, (name,))
 
     async def aclose(self) -> None:
         """Close all connections; answers that still run break off, calls that wait are refused."""

@@ -52,6 +52,16 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
 
+    @property
+    def open(self) -> int:
+        """How many connections there are, whatever they do."""
+        return len(self._open)
+
+    @property
+    def idle(self) -> int:
+        """How many of them wait for use."""
+        return sum(len(origin.idle) for origin in self._origins.values())
+
     def origin(self, url: Url) -> Origin:
         """Return the origin of `url`."""
         key = (url.scheme, url.host, url.port)

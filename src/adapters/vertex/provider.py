@@ -1,8 +1,8 @@
 """VertexProvider: Claude, Gemini and OpenAI's models, at Google's address with its tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from ...application.ports import Answer, Clock, LlmProvider
+from ...application.ports import Answer, Clock, LlmProvider, Reading
 from ...domain.capabilities import Capabilities
 from ...domain.errors import UpstreamAuthFailed
 from ...domain.request import GenerationRequest
@@ -112,6 +112,10 @@ class VertexProvider(LlmProvider):
         answer = await open_relay(client, call, hearing, stream=stream)
         request.journal.relayed = not hearing.translated
         return answer
+
+    def readings(self) -> Iterable[Reading]:
+        """Return how many connections there are."""
+        return self._calls.client.readings()
 
     async def aclose(self) -> None:
         """Close the connections, and end a sign-in that is under way. Idempotent."""

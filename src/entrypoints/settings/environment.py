@@ -20,6 +20,7 @@ _SHORT_FORMS: Mapping[str, KeyPath] = {
     "MODELMUX_LOG_FORMAT": ("log", "format"),
 }
 API_KEY_VARIABLE = "MODELMUX_API_KEY"
+RUN_FOLDER_VARIABLE = "MODELMUX_RUN_DIR"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def build(settings: AnthropicSettings, house: Surroundings) -> Adapter:
         llm.capabilities,
         probe=AnthropicProbe(llm),
         aclose=llm.aclose,
+        gauges=llm.client.readings,
         counter=AnthropicCounter(llm),
     )
 

@@ -47,7 +47,13 @@ def build(settings: AzureSettings, house: Surroundings) -> Adapter:
         await llm.aclose()
         await close_auth()
 
-    return Adapter(llm, llm.capabilities, probe=OpenAICompatProbe(llm), aclose=aclose)
+    return Adapter(
+        llm,
+        llm.capabilities,
+        probe=OpenAICompatProbe(llm),
+        aclose=aclose,
+        gauges=llm.client.readings,
+    )
 
 
 def uses_deployments(settings: AzureSettings) -> bool:

@@ -57,6 +57,7 @@ def build(settings: BedrockSettings, house: Surroundings) -> Adapter:
         llm.capabilities,
         probe=BedrockProbe(llm, settings.models),
         aclose=aclose,
+        gauges=llm.readings,
         counter=BedrockCounter(llm),
         explains=(explain_credentials, explain_region),
     )

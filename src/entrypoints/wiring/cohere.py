@@ -28,4 +28,10 @@ def build(settings: CohereSettings, house: Surroundings) -> Adapter:
             transport_of(settings, house),
         )
     )
-    return Adapter(llm, llm.capabilities, probe=CohereProbe(llm), aclose=llm.aclose)
+    return Adapter(
+        llm,
+        llm.capabilities,
+        probe=CohereProbe(llm),
+        aclose=llm.aclose,
+        gauges=llm.client.readings,
+    )

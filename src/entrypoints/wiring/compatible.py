@@ -67,6 +67,7 @@ def build(settings: OpenAiCompatSettings, house: Surroundings) -> Adapter:
         llm.capabilities,
         probe=OpenAICompatProbe(llm),
         aclose=llm.aclose,
+        gauges=llm.client.readings,
         counter=ResponsesCounter(llm) if preset.counts_tokens else None,
     )
 

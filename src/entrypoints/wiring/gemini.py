@@ -39,5 +39,6 @@ def build(settings: GeminiSettings, house: Surroundings) -> Adapter:
         llm.accepts,
         GeminiApiProbe(llm),
         aclose=llm.aclose,
+        gauges=llm.readings,
         counter=GeminiApiCounter(llm),
     )

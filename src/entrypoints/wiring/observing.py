@@ -1,20 +1,38 @@
 """The part of the container that watches requests come and go."""
 
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ... import __version__
 from ...adapters.observability.line_writer import LineWriter
 from ...adapters.observability.metrics import PrometheusObserver
 from ...adapters.observability.observer_group import ObserverGroup
 from ...adapters.observability.request_log import RequestLog
+from ...adapters.shared_memory.counts import CountTable, Seen
 from ...application.ports import Clock, Observer
 from ...domain.redaction import redact
 from ..settings.sections import LogSettings
 
 
-def metrics(clock: Clock) -> PrometheusObserver:
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Where this process counts, and how it sees what others do; `closes` leaves it to the next."""
+
+    table: CountTable
+    seen: Callable[[], Sequence[Seen]]
+    closes: Callable[[], None]
+
+
+def metrics(clock: Clock, counting: Counting | None) -> PrometheusObserver:
     began = clock.monotonic()
-    return PrometheusObserver(__version__, lambda: clock.monotonic() - began)
+
+    def uptime_s() -> float:
+        return clock.monotonic() - began
+
+    if counting is None:
+        return PrometheusObserver(__version__, uptime_s)
+    return PrometheusObserver(__version__, uptime_s, table=counting.table, seen=counting.seen)
 
 
 def observer(

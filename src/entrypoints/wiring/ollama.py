@@ -30,7 +30,13 @@ def build(settings: OllamaSettings, house: Surroundings) -> Adapter:
             transport_of(settings, house),
         )
     )
-    return Adapter(llm, llm.capabilities, probe=OllamaProbe(llm), aclose=llm.aclose)
+    return Adapter(
+        llm,
+        llm.capabilities,
+        probe=OllamaProbe(llm),
+        aclose=llm.aclose,
+        gauges=llm.client.readings,
+    )
 
 
 def _defaults(settings: OllamaSettings) -> Defaults:

@@ -1,6 +1,6 @@
 """What the modules here give to the container."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -8,6 +8,7 @@ from ...application.plan import accepts_any
 from ...application.ports import (
     Clock,
     EventLog,
+    GaugeSource,
     IdSource,
     KeyRegistry,
     KeyRing,
@@ -15,6 +16,7 @@ from ...application.ports import (
     LlmProvider,
     MediaFetcher,
     ProofVault,
+    Reading,
     Sealer,
     StateStore,
     TokenCounter,
@@ -26,6 +28,11 @@ Closing: TypeAlias = Callable[[], Awaitable[None]]
 
 
 async def nothing_to_close() -> None: ...
+
+
+def no_gauges() -> Iterable[Reading]:
+    """Return nothing: there is no connection to count."""
+    return ()
 
 
 class OwnFetcher(MediaFetcher, Protocol):
@@ -72,6 +79,7 @@ class Adapter:
     aclose: Closing = nothing_to_close
     counter: TokenCounter | None = None
     explains: tuple[Callable[[], Awaitable[str]], ...] = ()
+    gauges: GaugeSource = no_gauges
 
 
 @dataclass(frozen=True, slots=True)

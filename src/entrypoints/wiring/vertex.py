@@ -52,6 +52,7 @@ def build(settings: VertexSettings, house: Surroundings) -> Adapter:
         llm.accepts,
         probe,
         aclose=llm.aclose,
+        gauges=llm.readings,
         counter=llm.counter(),
         explains=(explain_credentials, explain_project, explain_region),
     )

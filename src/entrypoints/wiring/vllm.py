@@ -26,5 +26,6 @@ def build(settings: VllmSettings, house: Surroundings) -> Adapter:
         llm.capabilities,
         probe=VllmProbe(llm),
         aclose=llm.aclose,
+        gauges=llm.client.readings,
         counter=VllmCounter(llm),
     )

@@ -3,11 +3,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from modelmux.adapters.memory.price_book import MemoryPriceBook
 from modelmux.adapters.observability.families import EVENTS, FAMILIES, GAUGES
 from modelmux.adapters.observability.metrics import PrometheusObserver
 from modelmux.adapters.shared_memory.counts import CountTable, Seen
-from modelmux.application.ports import Event, Gauge, Observer, Price, Reading, Totals
+from modelmux.application.ports import Event, Gauge, Observer, Reading, Totals
 from modelmux.domain.adjustments import Adjustment
 from modelmux.domain.errors import UpstreamRateLimited
 from tests.contracts.observer import ObserverContract, finished, refused, request
@@ -193,14 +192,13 @@ def test_events_beyond_the_bound_are_counted_as_other() -> None:
 
 def test_priced_answers_cost_and_unpriced_ones_are_never_free() -> None:
     observer = metrics()
-    observer.prices = MemoryPriceBook({("vertex", "claude-test"): Price(3.0, 15.0, 0.3, 3.75)})
-    observer.exchange_settled(finished())
-    other = finished()
+    priced, other = finished(), finished()
+    priced.journal.cost = 0.125
+    observer.exchange_settled(priced)
     other.journal.model = "nobody-knows"
     observer.exchange_settled(other)
     cost = "modelmux_cost_dollars_total"
-    dollars = (35 * 3 + 60 * 0.3 + 5 * 3.75 + 20 * 15) / 1e6
-    assert value(observer, cost, provider="vertex", model="claude-test") == pytest.approx(dollars)
+    assert value(observer, cost, provider="vertex", model="claude-test") == 0.125
     assert value(observer, cost, provider="vertex", model="nobody-knows") is None
     unpriced = "modelmux_unpriced_tokens_total"
     assert value(observer, unpriced, provider="vertex", model="nobody-knows") == 120
