@@ -21,7 +21,7 @@ from ...domain.events import (
 from ...domain.journal import Journal
 from ...domain.request import Generation, GenerationRequest
 from ..lanes import WITHOUT_CONTENT, relays
-from ..ports import Answer, KeptProof, LlmProvider, ProofKey, ProofVault
+from ..ports import Answer, Event, KeptProof, LlmProvider, Observer, ProofKey, ProofVault
 from .answer import WrappedAnswer
 
 
@@ -31,6 +31,7 @@ class Proving(LlmProvider):
 
     inner: LlmProvider
     vault: ProofVault
+    observer: Observer | None = None
 
     async def open(self, request: GenerationRequest) -> Answer:
         if request.capabilities.proofs is None or request.dialect in WITHOUT_CONTENT:
@@ -53,7 +54,13 @@ class Proving(LlmProvider):
         if restored is not content:
             request = replace(request, content=Deferred.of(restored))
         answer = await self.inner.open(request)
-        return _KeepingAnswer(answer, self.vault, tenant, request.journal)
+        return _KeepingAnswer(answer, self, tenant, request.journal)
+
+    def count(self, what: str, times: int) -> None:
+        """Tell what was done with so many proofs."""
+        if self.observer is not None:
+            for _ in range(times):
+                self.observer.count(Event.PROOF, what)
 
     async def _restored(self, content: Generation, tenant: str, journal: Journal) -> Generation:
         keys = [
@@ -68,6 +75,8 @@ class Proving(LlmProvider):
         except StoreError as error:
             _note(journal, f"could not be looked up: {error.message}")
             return content
+        self.count("put_back", len(kept))
+        self.count("missing", len(keys) - len(kept))
         if not kept:
             return content
         by_call = {key.call_id: proof for key, proof in kept.items()}
@@ -130,11 +139,11 @@ class _Choice:
 class _KeepingAnswer(WrappedAnswer):
     """Keeps what proofs an answer brings, before its end is told."""
 
-    __slots__ = ("_choices", "_journal", "_kept", "_tenant", "_vault")
+    __slots__ = ("_choices", "_filter", "_journal", "_kept", "_tenant")
 
-    def __init__(self, inner: Answer, vault: ProofVault, tenant: str, journal: Journal) -> None:
+    def __init__(self, inner: Answer, proving: Proving, tenant: str, journal: Journal) -> None:
         super().__init__(inner)
-        self._vault = vault
+        self._filter = proving
         self._tenant = tenant
         self._journal = journal
         self._choices: dict[int, _Choice] = {}
@@ -170,9 +179,11 @@ class _KeepingAnswer(WrappedAnswer):
 
     async def _keep(self) -> None:
         try:
-            await self._vault.keep(self._kept)
+            await self._filter.vault.keep(self._kept)
         except StoreError as error:
             _note(self._journal, f"could not be kept: {error.message}")
+        else:
+            self._filter.count("kept", len(self._kept))
         self._kept = {}
 
 

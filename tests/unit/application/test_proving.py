@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from modelmux.adapters.memory.clock import ManualClock
+from modelmux.adapters.memory.observer import RecordingObserver
 from modelmux.adapters.memory.proof_vault import MemoryProofVault
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.filters.proving import Proving, put_back
-from modelmux.application.ports import KeptProof, ProofKey
+from modelmux.application.ports import Event, KeptProof, ProofKey
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.conversation import (
     Item,
@@ -215,3 +216,24 @@ async def test_a_body_of_messages_stays_relayed_for_its_clients_carry_the_proofs
     calling = answering(ToolCallStarted(0, "c1", "f", proof=ON_CALL))
     await drain(await Proving(calling, vault).open(elsewhere))
     assert vault.kept == {ProofKey("acme", "c1"): KeptProof((), ON_CALL)}
+
+
+async def test_proofs_are_counted() -> None:
+    observer, vault = RecordingObserver(), OpenVault()
+    first = answering(ReasoningFinished(SIGNED), ToolCallStarted(0, "c1", "f"))
+    await drain(await Proving(first, vault, observer).open(with_proofs()))
+    assert observer.counted == [(Event.PROOF, ("kept",))]
+    observer.counted.clear()
+    await drain(await Proving(first, vault, observer).open(with_proofs(*SECOND_TURN)))
+    assert observer.counted[0] == (Event.PROOF, ("put_back",))
+    observer.counted.clear()
+    await Proving(first, OpenVault(), observer).open(with_proofs(*SECOND_TURN))
+    assert observer.counted == [(Event.PROOF, ("missing",))]
+
+
+async def test_what_was_not_kept_is_not_counted_so() -> None:
+    observer = RecordingObserver()
+    broken = OpenVault(broken=True)
+    calling = answering(ReasoningFinished(SIGNED), ToolCallStarted(0, "c1", "f"))
+    await drain(await Proving(calling, broken, observer).open(with_proofs()))
+    assert observer.counted == []
