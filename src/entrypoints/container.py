@@ -5,8 +5,7 @@ adapter, with its module in `wiring/`, is imported when the configuration names 
 pays for those they do not use: this is the one module where imports stand inside functions.
 """
 
-import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from ipaddress import ip_network
@@ -21,6 +20,7 @@ from ..adapters.sealing.keys import SealKeys
 from ..adapters.system.clock import SystemClock
 from ..adapters.system.ids import RandomIds
 from ..adapters.transport.media import PublicMediaFetcher
+from ..application.admission import Admission
 from ..application.check_health import CheckHealth
 from ..application.compact import Compact
 from ..application.composing import Composing
@@ -30,10 +30,8 @@ from ..application.count_tokens import CountTokens
 from ..application.filters.adjusting import Adjusting
 from ..application.filters.enforcing import Enforcing
 from ..application.filters.fetching import Fetching
-from ..application.filters.metering import Metering
 from ..application.filters.proving import Proving
 from ..application.filters.recording import Recording
-from ..application.filters.retrying import Retrying, RetryPolicy
 from ..application.filters.splitting import Splitting
 from ..application.filters.truncating import Truncating
 from ..application.filters.validating import Validating
@@ -44,8 +42,8 @@ from ..application.plan import ProviderEntry
 from ..application.planning import Planner
 from ..application.ports import (
     Clock,
+    GaugeSource,
     IdSource,
-    LlmProvider,
     MediaFetcher,
     Observer,
     ProofVault,
@@ -55,6 +53,7 @@ from ..application.ports import (
 )
 from ..application.recall import Recall
 from ..application.respond import Respond
+from ..application.retry_budget import RetryBudgets
 from ..application.routing.router import Router
 from ..application.store_guard import StoreGuard
 from ..application.sweeping import Sweeping
@@ -65,6 +64,7 @@ from .loop_lag import LoopLag
 from .loopback import is_loopback
 from .responses.turn_wire import ResponsesWire
 from .services import BodyLog, Services, StateServices
+from .settings.environment import RUN_FOLDER_VARIABLE
 from .settings.file import Loaded
 from .settings.providers import (
     AnthropicSettings,
@@ -85,7 +85,7 @@ from .settings.sections import (
     Settings,
     StateSettings,
 )
-from .wiring import observing, prices, values, weighing
+from .wiring import attempts, limiting, observing, prices, values, weighing
 from .wiring.parts import Adapter, OwnFetcher, Seal, Store, Surroundings
 
 
@@ -145,7 +145,9 @@ def _adapter(settings: ProviderSettings, house: Surroundings) -> Adapter:
     return adapter
 
 
-def _adapters(loaded: Loaded, clock: Clock, ids: IdSource, dry: bool) -> dict[str, Adapter]:
+def _adapters(
+    loaded: Loaded, clock: Clock, ids: IdSource, observer: Observer, dry: bool
+) -> dict[str, Adapter]:
     """Return the adapter of each provider by its name.
 
     Raises:
@@ -155,7 +157,7 @@ def _adapters(loaded: Loaded, clock: Clock, ids: IdSource, dry: bool) -> dict[st
     for path, name, settings in loaded.settings.named_providers():
         try:
             house = Surroundings(name, loaded.environ, clock, ids, _part, dry)
-            adapters[name] = _adapter(settings, house)
+            adapters[name] = attempts.adapter(settings, house, observer, _adapter)
         except ConfigurationError as error:
             where = error.where or loaded.origins.where(path)
             raise ConfigurationError(error.message, where=where, hint=error.hint) from error
@@ -177,24 +179,28 @@ def _entries(
     adapters: Mapping[str, Adapter],
     clock: Clock,
     observer: Observer,
+    states: TargetStates,
+    budgets: RetryBudgets,
     vault: ProofVault,
     fetcher: MediaFetcher,
     checker: SchemaChecker,
+    admission: Callable[[], Admission],
 ) -> tuple[ProviderEntry, ...]:
     """Return each adapter inside its filters.
 
     Why they stand in this order is told in decision 33.
     """
     retry = loaded.settings.retry
-    policy = RetryPolicy(retry.attempts - 1, retry.first_wait_s, retry.longest_wait_s)
-    jitter = random.SystemRandom().random
     entries: list[ProviderEntry] = []
     for _, name, settings in loaded.settings.named_providers():
         adapter = adapters[name]
-        llm: LlmProvider = Metering(adapter.llm, name, clock, observer)
-        llm = Truncating(Splitting(Retrying(llm, clock, jitter, policy)))
+        llm = attempts.attempted(adapter.llm, settings, name, clock, observer, states)
+        llm = limiting.around_provider(
+            llm, name, settings.limits, admission, clock, observer, states
+        )
+        llm = Truncating(Splitting(attempts.retried(llm, name, retry, clock, budgets)))
         llm = Validating(Enforcing(Adjusting(llm)), checker)
-        llm = Proving(Fetching(llm, fetcher), vault)
+        llm = Proving(Fetching(llm, fetcher), vault, observer)
         entries.append(
             ProviderEntry(
                 name=name,
@@ -293,6 +299,26 @@ def _count_tokens(planner: Planner, composing: Composing) -> CountTokens:
     return CountTokens(planner, composing.compose)
 
 
+def _counting(loaded: Loaded, tells: bool) -> observing.Counting | None:
+    """Return where workers count together; who only asks, or serves alone, counts for itself."""
+    folder = loaded.environ.get(RUN_FOLDER_VARIABLE)
+    if not folder or not tells:
+        return None
+    counting: observing.Counting = _part("counting").counting(Path(folder))
+    return counting
+
+
+def _limiter(loaded: Loaded, clock: Clock, observer: Observer, tells: bool) -> limiting.Limiter:
+    """Return who counts what is limited; as for `_counting`, who only asks counts for itself."""
+    folder = loaded.environ.get(RUN_FOLDER_VARIABLE)
+    own = limiting.of_this_machine(Path(folder) if folder and tells else None, clock)
+    url = loaded.settings.storage.redis_url
+    if loaded.settings.limits.shared != "redis" or url is None:
+        return own
+    shared: limiting.Limiter = _part("limiting_redis", "redis").shared(url, own, clock, observer)
+    return shared
+
+
 def _fetcher(media: MediaSettings, dry: bool) -> OwnFetcher:
     if dry:
         from .wiring import memory
@@ -320,7 +346,8 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     ids = providers.Singleton(RandomIds)
     log_writer = providers.Singleton(LineWriter)
-    metrics = providers.Singleton(observing.metrics, clock)
+    counting = providers.Singleton(_counting, loaded, tells)
+    metrics = providers.Singleton(observing.metrics, clock, counting)
     observer = providers.Singleton(
         observing.observer, settings.log, metrics, log_writer, clock, tells
     )
@@ -329,15 +356,21 @@ class Container(containers.DeclarativeContainer):
     seal = providers.Singleton(_seal, settings.state, clock)
     fetcher = providers.Singleton(_fetcher, settings.media, dry)
     checker = providers.Singleton(_checker)
-    adapters = providers.Singleton(_adapters, loaded, clock, ids, dry)
+    adapters = providers.Singleton(_adapters, loaded, clock, ids, observer, dry)
+    target_states = providers.Singleton(attempts.states, settings.breaker, clock, observer)
+    retry_budgets = providers.Singleton(attempts.budgets, settings.retry, observer)
+    hedges = providers.Singleton(attempts.hedges, settings, retry_budgets, observer)
+    limiter = providers.Singleton(_limiter, loaded, clock, observer, tells)
+    admission = providers.Singleton(Admission, limiter.provided.limiter, clock, observer)
+    limit_rules = providers.Singleton(limiting.rules, settings)
     entries = providers.Singleton(
-        _entries, loaded, adapters, clock, observer, store.provided.vault, fetcher, checker
-    )
+        _entries, loaded, adapters, clock, observer, target_states, retry_budgets,
+        store.provided.vault, fetcher, checker, admission.provider,
+    )  # fmt: skip
     planner = providers.Singleton(values.planner, settings, entries)
-    target_states = providers.Singleton(TargetStates)
     price_book = providers.Singleton(prices.build, settings)
     router = providers.Singleton(Router, planner, target_states, clock, price_book)
-    respond = providers.Singleton(Respond, router, price_book)
+    respond = providers.Singleton(Respond, router, price_book, hedges)
     turns = store.provided.turns
     turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)
     holder = providers.Callable(_holder, ids)
@@ -365,6 +398,15 @@ class Container(containers.DeclarativeContainer):
     shedding = providers.Singleton(weighing.shedding, settings.overload, loop_lag, observer, clock)
 
 
+def _gauges(container: Container) -> Iterable[GaugeSource]:
+    """Yield whoever can tell how things stand."""
+    yield from (adapter.gauges for adapter in container.adapters().values())
+    yield container.target_states().readings
+    yield container.loop_lag().readings
+    yield container.jobs().readings
+    yield container.store_guard().readings
+
+
 def services(container: Container, *, has_keys: bool, body_log: BodyLog | None = None) -> Services:
     """Return what the HTTP side is built from.
 
@@ -379,6 +421,8 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
             where=loaded.origins.where(("server", "host")),
             hint="set MODELMUX_API_KEY, write [[keys]] in the file, or: modelmux keys create NAME",
         )
+    gauges = container.metrics().gauges
+    gauges.sources.extend(_gauges(container))
     return Services(
         respond=container.jobs(),
         state=container.state(),
@@ -388,7 +432,8 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
         observer=container.observer(),
         clock=container.clock(),
         ids=container.ids(),
-        metrics=container.metrics().exposition,
+        metrics=container.metrics().show,
+        watch=gauges.sources.append,
         open_access=is_loopback(host) and not has_keys,
         limits=container.limits(),
         body_log=body_log,

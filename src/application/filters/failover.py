@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from ...domain.errors import (
     ModelmuxError,
+    OverloadError,
     ProviderError,
-    QuotaExhausted,
-    TooManyWaiting,
+    ShuttingDown,
     UnsupportedFeature,
-    UpstreamAuthFailed,
 )
 from ...domain.request import GenerationRequest
+from ..faults import condition_of, is_of_the_target, more_useful
+from ..plan import Plan
 from ..ports import Answer, LlmProvider
 from ..routing.order import Order
 
@@ -19,8 +20,8 @@ from ..routing.order import Order
 class Failover(LlmProvider):
     """Answers through the first target of `order` that can and does.
 
-    When none does, the last upstream failure is raised; when no upstream was reached because
-    none can say the request, the first refusal is.
+    When none does, the failure that tells most is raised; when nothing failed because none can say
+    the request, the first refusal is.
     """
 
     order: Order
@@ -31,6 +32,9 @@ class Failover(LlmProvider):
         journal = request.journal
         plan = self.order.plan
         for target in self.order.targets:
+            if journal.running is not None:
+                # Of several calls for one request some had begun when one failed.
+                journal.end_running()
             journal.adjustments.clear()
             journal.told.clear()
             journal.relayed = False
@@ -39,10 +43,10 @@ class Failover(LlmProvider):
                 return await target.provider.llm.open(aimed)
             except UnsupportedFeature as error:
                 refusal = refusal or error
-            except (ProviderError, TooManyWaiting) as error:
-                if not _another_may_do(error):
+            except (ProviderError, OverloadError) as error:
+                if not another_may_do(error, plan):
                     raise
-                failure = error
+                failure = more_useful(failure, error)
         try:
             raise failure or refusal or ValueError("a plan has at least one target")
         finally:
@@ -50,6 +54,11 @@ class Failover(LlmProvider):
             del failure, refusal
 
 
-def _another_may_do(error: ModelmuxError) -> bool:
-    """Whether the trouble is this target's own and not the request's."""
-    return error.retryable or isinstance(error, UpstreamAuthFailed | QuotaExhausted)
+def another_may_do(error: ModelmuxError, plan: Plan) -> bool:
+    """Return whether the next target is asked after `error`, by what it is or by the route's word.
+
+    `ShuttingDown` is about this process: no target of ours would take the request.
+    """
+    if isinstance(error, ShuttingDown):
+        return False
+    return is_of_the_target(error) or condition_of(error) in plan.terms.failover_on

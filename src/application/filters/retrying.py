@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...domain.errors import ProviderError, UpstreamTimeout
+from ...domain.errors import ProviderError, TargetResting, UpstreamTimeout
 from ...domain.request import GenerationRequest
 from ..ports import Answer, Clock, LlmProvider
+from ..retry_budget import RetryBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +24,46 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Retrying(LlmProvider):
-    """`jitter` gives a number from 0 up to 1 at each call."""
+    """`jitter` gives a number from 0 up to 1 at each call; every retry is paid from `budget`."""
 
     inner: LlmProvider
     clock: Clock
     jitter: Callable[[], float]
+    budget: RetryBudget
     policy: RetryPolicy = RetryPolicy()
 
     async def open(self, request: GenerationRequest) -> Answer:
-        for attempt in range(self.policy.retries):
-            try:
-                return await self.inner.open(request)
-            except ProviderError as error:
-                wait_s = self._wait_s(error, attempt)
-                if wait_s is None:
-                    raise
-            await self.clock.sleep(wait_s)
-        return await self.inner.open(request)
+        self.budget.earn()
+        try:
+            return await self.inner.open(request)
+        except ProviderError as error:
+            # A second frame: what it keeps of a failure goes with it.
+            return await self._again(request, error)
+
+    async def _again(self, request: GenerationRequest, failure: ProviderError) -> Answer:
+        try:
+            for attempt in range(self.policy.retries):
+                wait_s = self._wait_s(failure, attempt)
+                if wait_s is None or not self.budget.take():
+                    break
+                await self.clock.sleep(wait_s)
+                try:
+                    return await self.inner.open(request)
+                except TargetResting:
+                    break  # others have found it ill: what it said to us is what there is to tell
+                except ProviderError as error:
+                    failure = error
+            raise failure
+        finally:
+            # An error's traceback holds this frame: kept here, each failed call would be a circle.
+            del failure
 
     def _wait_s(self, error: ProviderError, attempt: int) -> float | None:
         """Return how long to wait before the next attempt, None for no further one."""
         retryable = error.retryable if error.should_retry is None else error.should_retry
-        if not retryable or (isinstance(error, UpstreamTimeout) and error.phase != "connect"):
+        if not retryable or isinstance(error, TargetResting):
+            return None
+        if isinstance(error, UpstreamTimeout) and error.phase != "connect":
             # A target that was silent for minutes would be asked to be silent again.
             return None
         longest = self.policy.longest_wait_s

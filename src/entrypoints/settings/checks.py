@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 from ...domain.capabilities import Capabilities, refine
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
+from .checks_attempts import check_api_keys, check_breaker
+from .checks_limits import check_limits
 from .checks_prices import check_prices
 from .checks_routing import check_routing
+from .checks_server import check_server
 from .origins import Origins, spell
 from .providers import (
     AnthropicSettings,
@@ -18,6 +21,7 @@ from .providers import (
     BedrockSettings,
     CohereSettings,
     DemoSettings,
+    KeyedSection,
     OpenAiCompatSettings,
     ProviderSettings,
     VertexSettings,
@@ -49,8 +53,11 @@ def check_settings(
     _check_unique(names, "providers", 'give one of them a "name"', origins)
     for place, name, provider in providers:
         _check_provider(provider, name, place, origins, presets)
+        check_api_keys(provider, place, origins)
+    check_breaker(settings.breaker, origins)
     check_prices(settings.prices.models, ("prices", "models"), names.values(), origins)
     _check_storage(settings.storage, origins)
+    check_server(settings, origins)
     _check_seal_keys(settings.state, tree, origins)
     for number, network in enumerate(settings.media.allow_networks):
         _check_network(network, ("media", "allow_networks", number), origins)
@@ -71,6 +78,7 @@ def check_settings(
             _check_capabilities(target.capabilities, (*at, "capabilities"), origins)
     _check_unique(routes, "routes or aliases", "each name can mean one thing", origins)
     check_routing(settings, origins)
+    check_limits(settings, origins)
     keys: dict[KeyPath, str] = {
         ("keys", index, "name"): key.name for index, key in enumerate(settings.keys)
     }
@@ -105,8 +113,11 @@ def _check_provider(
         return
     for header, content in provider.headers.items():
         _check_header(header, content, (*path, "headers", header), origins)
-    if not isinstance(provider, VertexSettings) and provider.api_key is not None:
-        _check_header("authorization", provider.api_key, (*path, "api_key"), origins)
+    if isinstance(provider, KeyedSection):
+        if provider.api_key is not None:
+            _check_header("authorization", provider.api_key, (*path, "api_key"), origins)
+        for number, one in enumerate(provider.api_keys):
+            _check_header("authorization", one, (*path, "api_keys", number), origins)
     if isinstance(provider, OpenAiCompatSettings) and provider.auth_header is not None:
         _check_header(provider.auth_header, Secret(""), (*path, "auth_header"), origins)
     if provider.base_url is not None:
@@ -233,6 +244,7 @@ def _check_url(url: str, path: KeyPath, origins: Origins) -> None:
 def _check_azure(provider: AzureSettings, path: KeyPath, origins: Origins) -> None:
     ways = {
         "api_key": provider.api_key,
+        "api_keys": provider.api_keys or None,
         "client_secret": provider.client_secret,
         "identity": provider.identity,
     }
@@ -251,10 +263,10 @@ def _check_azure(provider: AzureSettings, path: KeyPath, origins: Origins) -> No
 
 
 def _check_bedrock(provider: BedrockSettings, path: KeyPath, origins: Origins) -> None:
-    if provider.api_key is not None and provider.profile is not None:
+    if (provider.api_key or provider.api_keys) and provider.profile is not None:
         raise origins.error(
             (*path, "profile"),
-            f"{spell(path)}: api_key and profile are two ways to sign in",
+            f"{spell(path)}: an API key and profile are two ways to sign in",
             hint="keep one of them",
         )
     if provider.mantle_base_url is not None:

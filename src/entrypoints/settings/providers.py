@@ -35,6 +35,7 @@ class NetworkSection(ProviderSection, frozen=True):
     headers: Mapping[str, Secret] = {}
     connect_timeout_s: Seconds = 5.0
     first_byte_timeout_s: Seconds = 120.0
+    first_event_timeout_s: Seconds | None = None
     idle_timeout_s: Seconds = 120.0
     total_timeout_s: Seconds = 3600.0
     max_connections: Count = 512
@@ -43,6 +44,16 @@ class NetworkSection(ProviderSection, frozen=True):
     ca_file: str | None = None
     verify_tls: bool = True
     trust_env_proxy: bool = True
+
+
+class KeyedSection(NetworkSection, frozen=True):
+    """What every provider has that takes an API key.
+
+    Of `api_keys` each has limits of its own: where one is refused or slowed down, the next is used.
+    """
+
+    api_key: Secret | None = None
+    api_keys: tuple[Secret, ...] = ()
 
 
 class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +66,7 @@ class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
     responses: str = "/responses"
 
 
-class OpenAiCompatSettings(NetworkSection, frozen=True, tag="openai_compat"):
+class OpenAiCompatSettings(KeyedSection, frozen=True, tag="openai_compat"):
     """Any server that speaks OpenAI's chat completions.
 
     `preset` names a known service and gives the rest its defaults. `auth_header` None sends the
@@ -64,16 +75,14 @@ class OpenAiCompatSettings(NetworkSection, frozen=True, tag="openai_compat"):
 
     preset: str | None = None
     base_url: str | None = None
-    api_key: Secret | None = None
     auth_header: str | None = None
     organization: str | None = None
     project: str | None = None
     paths: PathSettings = PathSettings()
 
 
-class VllmSettings(NetworkSection, frozen=True, tag="vllm"):
+class VllmSettings(KeyedSection, frozen=True, tag="vllm"):
     base_url: str = "http://127.0.0.1:8000/v1"
-    api_key: Secret | None = None
 
 
 class VertexSettings(NetworkSection, frozen=True, tag="vertex"):
@@ -96,7 +105,7 @@ class VertexSettings(NetworkSection, frozen=True, tag="vertex"):
     embedding_verbs: Mapping[str, Literal["predict", "embedContent"]] = {}
 
 
-class AzureSettings(NetworkSection, frozen=True, kw_only=True, tag="azure"):
+class AzureSettings(KeyedSection, frozen=True, kw_only=True, tag="azure"):
     """Azure OpenAI: a key, an Entra application, or an identity of where this runs.
 
     `deployments` chooses the older path, with the deployment in it; None lets `api_version`
@@ -104,7 +113,6 @@ class AzureSettings(NetworkSection, frozen=True, kw_only=True, tag="azure"):
     """
 
     base_url: str
-    api_key: Secret | None = None
     api_version: str | None = None
     deployments: bool | None = None
     tenant_id: str | None = None
@@ -118,7 +126,7 @@ class AzureSettings(NetworkSection, frozen=True, kw_only=True, tag="azure"):
 ANTHROPIC_URL = "https://api.anthropic.com"
 
 
-class AnthropicSettings(NetworkSection, frozen=True, tag="anthropic"):
+class AnthropicSettings(KeyedSection, frozen=True, tag="anthropic"):
     """Claude at Anthropic, or wherever its API is offered as it stands there.
 
     `bearer` sends the key as `Authorization: Bearer`, else it is `x-api-key`. `version` is the
@@ -126,22 +134,20 @@ class AnthropicSettings(NetworkSection, frozen=True, tag="anthropic"):
     """
 
     base_url: str = ANTHROPIC_URL
-    api_key: Secret | None = None
     bearer: bool = False
     version: Literal["2023-06-01", "2026-10-21"] = "2023-06-01"
     anthropic_beta: tuple[str, ...] = ()
     workspace_id: str | None = None
 
 
-class GeminiSettings(NetworkSection, frozen=True, tag="gemini"):
+class GeminiSettings(KeyedSection, frozen=True, tag="gemini"):
     """Gemini by API key, without a Google Cloud project."""
 
     base_url: str = "https://generativelanguage.googleapis.com"
-    api_key: Secret | None = None
     api_version: str = "v1beta"
 
 
-class BedrockSettings(NetworkSection, frozen=True, tag="bedrock"):
+class BedrockSettings(KeyedSection, frozen=True, tag="bedrock"):
     """AWS Bedrock: an API key of Bedrock's, or whatever AWS credentials are found.
 
     `api` says how models are called, `apis` the same for names that match a pattern (the first
@@ -150,7 +156,6 @@ class BedrockSettings(NetworkSection, frozen=True, tag="bedrock"):
     """
 
     region: str | None = None
-    api_key: Secret | None = None
     profile: str | None = None
     api: Literal["converse", "chat", "mantle", "messages", "invoke"] | None = None
     apis: Mapping[str, Literal["converse", "chat", "mantle", "messages", "invoke"]] = {}
@@ -160,17 +165,15 @@ class BedrockSettings(NetworkSection, frozen=True, tag="bedrock"):
     anthropic_beta: tuple[str, ...] = ()
 
 
-class CohereSettings(NetworkSection, frozen=True, tag="cohere"):
+class CohereSettings(KeyedSection, frozen=True, tag="cohere"):
     base_url: str = "https://api.cohere.com"
-    api_key: Secret | None = None
     client_name: str | None = None
 
 
-class OllamaSettings(NetworkSection, frozen=True, tag="ollama"):
+class OllamaSettings(KeyedSection, frozen=True, tag="ollama"):
     """Ollama in its own language; `num_ctx` is the context it makes room for."""
 
     base_url: str = "http://127.0.0.1:11434"
-    api_key: Secret | None = None
     num_ctx: Count | None = None
     keep_alive: str | None = None
     options: Mapping[str, Any] = {}  # Any: numbers, words and flags, each model's own

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from ...domain.secret import Secret
+from .attempts import BreakerSettings, RetrySettings
 from .caching import CacheSettings
 from .limits import LimitsSettings
 from .overload import OverloadSettings
@@ -19,7 +20,11 @@ IN_MEMORY = ":memory:"
 
 
 class ServerSettings(Section, frozen=True):
-    """`port` 0 takes any free one. `trusted_proxies` are those whose forwarded headers count."""
+    """`port` 0 takes any free one, `workers` 0 one a core.
+
+    `trusted_proxies` are those whose forwarded headers count. `drain_grace_s` is what running
+    answers get at the end, `reload_grace_s` what they get after a reload.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = DEFAULT_PORT
@@ -31,6 +36,8 @@ class ServerSettings(Section, frozen=True):
     keep_alive_s: Seconds = 75.0
     stream_keepalive_s: Seconds = 15.0
     drain_grace_s: Annotated[float, Meta(ge=0)] = 30.0
+    reload_grace_s: Annotated[float, Meta(ge=0)] = 3600.0
+    workers: Annotated[int, Meta(ge=0, le=1024)] = 1
     trusted_proxies: tuple[str, ...] = ()
 
 
@@ -77,14 +84,6 @@ class MediaSettings(Section, frozen=True):
     allow_networks: tuple[str, ...] = ()
 
 
-class RetrySettings(Section, frozen=True):
-    """`attempts` counts the first one; the wait between two doubles each time and is jittered."""
-
-    attempts: Annotated[int, Meta(ge=1, le=20)] = 3
-    first_wait_s: Seconds = 0.25
-    longest_wait_s: Seconds = 8.0
-
-
 class KeySettings(Section, frozen=True):
     """A key callers show: its SHA-256, or a reference to where its text is kept."""
 
@@ -105,6 +104,7 @@ class Settings(Section, frozen=True):
     media: MediaSettings = MediaSettings()
     routing: RoutingSettings = RoutingSettings()
     retry: RetrySettings = RetrySettings()
+    breaker: BreakerSettings = BreakerSettings()
     provider: ProviderSettings | None = None
     providers: tuple[ProviderSettings, ...] = ()
     routes: tuple[RouteSettings, ...] = ()

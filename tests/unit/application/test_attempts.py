@@ -9,11 +9,12 @@ import pytest
 from modelmux.adapters.memory.clock import LeapingClock
 from modelmux.adapters.memory.observer import RecordingObserver
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
-from modelmux.application.filters.metering import Metering
+from modelmux.application.filters.attempting import Attempting
 from modelmux.application.filters.retrying import Retrying
 from modelmux.application.planning import Planner, RouteSpec, TargetSpec
 from modelmux.application.ports import Answer, LlmProvider
 from modelmux.application.respond import Respond
+from modelmux.application.retry_budget import RetryBudget
 from modelmux.application.routing.router import Router
 from modelmux.application.targets import TargetStates
 from modelmux.domain.errors import (
@@ -43,6 +44,7 @@ class House:
     def __init__(self, first: ScriptedProvider, second: ScriptedProvider) -> None:
         self.clock = LeapingClock()
         self.observer = RecordingObserver()
+        self.states = TargetStates(clock=self.clock)
         planner = Planner(
             [entry("a", self._filtered("a", first)), entry("b", self._filtered("b", second))],
             [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))],
@@ -50,8 +52,8 @@ class House:
         self.respond = Respond(Router(planner, TargetStates(), LeapingClock()))
 
     def _filtered(self, name: str, adapter: LlmProvider) -> LlmProvider:
-        metered = Metering(adapter, name, self.clock, self.observer)
-        return Retrying(metered, self.clock, lambda: 1.0)
+        attempted = Attempting(adapter, name, self.clock, self.observer, self.states)
+        return Retrying(attempted, self.clock, lambda: 1.0, RetryBudget(name))
 
 
 async def test_two_retries_with_growing_waits_then_the_next_target() -> None:
@@ -152,7 +154,7 @@ async def test_failed_calls_leave_no_circles_behind() -> None:
     """Nothing collects them for thousands of calls, and they hold the callers' bodies."""
     routes = [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))]
     clock = LeapingClock()
-    retrying = Retrying(Down(), clock, lambda: 1.0)
+    retrying = Retrying(Down(), clock, lambda: 1.0, RetryBudget("a"))
     planner = Planner([entry("a", retrying), entry("b", retrying)], routes)
     respond = Respond(Router(planner, TargetStates(), LeapingClock()))
     gc.collect()

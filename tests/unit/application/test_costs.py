@@ -6,7 +6,7 @@ from modelmux.adapters.memory.clock import LeapingClock
 from modelmux.adapters.memory.observer import RecordingObserver
 from modelmux.adapters.memory.price_book import MemoryPriceBook
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
-from modelmux.application.filters.metering import Metering
+from modelmux.application.filters.attempting import Attempting
 from modelmux.application.planning import Planner
 from modelmux.application.ports import Price
 from modelmux.application.respond import Respond
@@ -31,7 +31,7 @@ async def _asked(model: str, usage: Usage | None) -> GenerationRequest:
         ResponseFinished((FinishReason.STOP,), usage),
     )
     provider = ScriptedProvider(Script((events,)))
-    llm = Metering(provider, "a", LeapingClock(), RecordingObserver())
+    llm = Attempting(provider, "a", LeapingClock(), RecordingObserver(), TargetStates())
     respond = Respond(Router(Planner([entry("a", llm)]), TargetStates(), LeapingClock()), BOOK)
     request = asking(model=model)
     await drain(await respond.open(request))

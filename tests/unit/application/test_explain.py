@@ -9,11 +9,13 @@ from modelmux.adapters.memory.observer import RecordingObserver
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.explain import AnswersItself, Explain, WouldRefuse, WouldSend
 from modelmux.application.filters.adjusting import Adjusting
-from modelmux.application.filters.metering import Metering
+from modelmux.application.filters.attempting import Attempting
 from modelmux.application.filters.retrying import Retrying
 from modelmux.application.plan import ProviderEntry
 from modelmux.application.planning import Planner, RouteSpec, TargetSpec
 from modelmux.application.ports import Answer, LlmProvider, NotSent, UpstreamCall
+from modelmux.application.retry_budget import RetryBudget
+from modelmux.application.targets import TargetStates
 from modelmux.domain.adjustments import Policy
 from modelmux.domain.capabilities import Capabilities
 from modelmux.domain.errors import ModelNotFound, UnsupportedFeature
@@ -132,11 +134,14 @@ async def test_an_address_shows_no_secret() -> None:
 
 async def test_a_dry_call_is_neither_tried_again_nor_a_failure() -> None:
     dry, observer, clock = DryProvider(), RecordingObserver(), ManualClock()
-    llm = Retrying(Metering(dry, "a", clock, observer), clock, lambda: 0.5)
+    states = TargetStates()
+    attempting = Attempting(dry, "a", clock, observer, states)
+    llm = Retrying(attempting, clock, lambda: 0.5, RetryBudget("a"))
     outcome = (await Explain(Planner([entry("a", llm)])).explain(asking())).targets[0].outcome
     assert len(dry.asked) == 1
     assert not sent(outcome).more
     assert not observer.attempts
+    assert states.of("a", "m").in_flight == states.of("a", "m").failures == 0
 
 
 async def test_what_a_turn_continues_is_not_looked_up_and_that_is_said() -> None:
