@@ -51,6 +51,7 @@ class RedisServer:
         prefix: str = "modelmux",
         *,
         timeout_s: float = 5.0,
+        connect_s: float = _CONNECT_S,
         connections: int = _CONNECTIONS,
     ) -> None:
         self.prefix = f"{prefix}:"
@@ -61,7 +62,7 @@ class RedisServer:
                 max_connections=connections,
                 timeout=timeout_s,
                 socket_timeout=timeout_s,
-                socket_connect_timeout=_CONNECT_S,
+                socket_connect_timeout=connect_s,
                 socket_keepalive=True,
                 retry=Retry(NoBackoff(), 0),
                 # The third protocol brings messages nobody asked for, and with them the client no

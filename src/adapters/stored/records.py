@@ -76,7 +76,7 @@ def encode_record(record: ResponseRecord) -> bytes:
                 record.settings,
                 tuple([stored_item(item) for item in record.input]),
                 tuple([stored_item(item) for item in record.output]),
-                tuple([_stored_logprob(one) for one in record.logprobs]),
+                tuple([stored_logprob(one) for one in record.logprobs]),
                 record.previous,
                 record.conversation,
                 record.store,
@@ -84,7 +84,7 @@ def encode_record(record: ResponseRecord) -> bytes:
                 record.streamed,
                 record.completed_at,
                 record.reason,
-                None if usage is None else _stored_usage(usage),
+                None if usage is None else stored_usage(usage),
                 None if failure is None else StoredFailure(failure.code, failure.message),
                 record.verdict,
             )
@@ -110,7 +110,7 @@ def decode_record(value: bytes, tenant: str, id_: str) -> ResponseRecord:
             settings=stored.settings,
             input=tuple([domain_item(item) for item in stored.input]),
             output=tuple([domain_item(item) for item in stored.output]),
-            logprobs=tuple([_domain_logprob(one) for one in stored.logprobs]),
+            logprobs=tuple([domain_logprob(one) for one in stored.logprobs]),
             previous=stored.previous,
             conversation=stored.conversation,
             store=stored.store,
@@ -118,7 +118,7 @@ def decode_record(value: bytes, tenant: str, id_: str) -> ResponseRecord:
             streamed=stored.streamed,
             completed_at=stored.completed_at,
             reason=stored.reason,
-            usage=None if usage is None else _domain_usage(usage),
+            usage=None if usage is None else domain_usage(usage),
             failure=None if failure is None else Failure(failure.code, failure.message),
             verdict=stored.verdict,
         )
@@ -164,7 +164,7 @@ def _packed(value: bytes) -> memoryview:
     return memoryview(value)[1:]
 
 
-def _stored_usage(usage: Usage) -> StoredUsage:
+def stored_usage(usage: Usage) -> StoredUsage:
     return StoredUsage(
         usage.input_tokens,
         usage.output_tokens,
@@ -174,7 +174,7 @@ def _stored_usage(usage: Usage) -> StoredUsage:
     )
 
 
-def _domain_usage(stored: StoredUsage) -> Usage:
+def domain_usage(stored: StoredUsage) -> Usage:
     return Usage(
         stored.input_tokens,
         stored.output_tokens,
@@ -184,13 +184,13 @@ def _domain_usage(stored: StoredUsage) -> Usage:
     )
 
 
-def _stored_logprob(one: TokenLogprob) -> StoredLogprob:
-    top = tuple([_stored_logprob(other) for other in one.top])
+def stored_logprob(one: TokenLogprob) -> StoredLogprob:
+    top = tuple([stored_logprob(other) for other in one.top])
     return StoredLogprob(one.token, one.logprob, one.bytes, top)
 
 
-def _domain_logprob(stored: StoredLogprob) -> TokenLogprob:
-    top = tuple([_domain_logprob(other) for other in stored.top])
+def domain_logprob(stored: StoredLogprob) -> TokenLogprob:
+    top = tuple([domain_logprob(other) for other in stored.top])
     return TokenLogprob(stored.token, stored.logprob, stored.bytes, top)
 
 

@@ -38,8 +38,11 @@ class Cache(Protocol):
         ...
 
     @abstractmethod
-    async def put(self, key: CacheKey, answer: CachedAnswer, ttl_s: float) -> None:
-        """Keep an answer for `ttl_s`, or do not, if it is too large; never raises."""
+    async def put(self, key: CacheKey, answer: CachedAnswer, ttl_s: float) -> bool:
+        """Keep an answer for `ttl_s`; return whether it is kept. Never raises.
+
+        One that is too large, or cannot be written down, is not.
+        """
         ...
 
     @abstractmethod
