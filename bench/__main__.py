@@ -21,6 +21,7 @@ from .languages import language_figures
 from .processes import BenchFailed
 from .report import machine, table, write
 from .state import background_figures, chain_figures, reading_figures, stored_figures
+from .steadiness import steadiness_figures
 
 
 def main() -> int:
@@ -28,7 +29,7 @@ def main() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     start, load_before = time.monotonic(), os.getloadavg()[0]
-    print(f"{machine()}; this takes about four minutes", flush=True)
+    print(f"{machine()}; this takes about five minutes", flush=True)
     figures: list[Figure] = []
     try:
         with tempfile.TemporaryDirectory() as name, stub() as upstream:
@@ -50,6 +51,8 @@ def main() -> int:
             print("languages ...", flush=True)
             with gateway(upstream, folder, every_language=True) as running:
                 figures += language_figures(upstream, running)
+            print("steadiness ...", flush=True)
+            figures += steadiness_figures(upstream, folder)
             print("memory ...", flush=True)
             figures += memory_figures(upstream, folder)
             figures += background_figures(upstream, folder)

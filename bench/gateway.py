@@ -50,16 +50,19 @@ def stub() -> Generator[Stub, None, None]:
 
 @contextmanager
 def gateway(
-    upstream: Stub, folder: Path, *, every_language: bool = False
+    upstream: Stub, folder: Path, *, every_language: bool = False, more: str = ""
 ) -> Generator[Gateway, None, None]:
     """Run the gateway with key check, log lines and metrics on; ready when the block begins.
 
-    `every_language` adds providers that cost memory where nobody calls them.
+    `every_language` adds providers that cost memory where nobody calls them, `more` whatever else
+    the configuration shall say.
     """
     port, log = free_port(), folder / "gateway.log"
     config = folder / "bench.toml"
     text = _configuration(port, upstream.port, folder)
-    config.write_text(text + _more_providers(upstream.port) if every_language else text)
+    if every_language:
+        text += _more_providers(upstream.port)
+    config.write_text(text + more)
     with running(
         [*GATEWAY, "serve", "--config", str(config)],
         environment={

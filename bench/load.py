@@ -23,7 +23,10 @@ _OWN_DELAY_S = 0.003
 
 @dataclass(frozen=True)
 class Job:
-    """`kind` is `closed` (as fast as it goes), `paced` (`rate` a second) or `streams`."""
+    """`kind` is `closed` (as fast as it goes), `paced` (`rate` a second) or `streams`.
+
+    `headers` are whole lines, each with its end.
+    """
 
     kind: str
     port: int
@@ -36,6 +39,7 @@ class Job:
     requests: int = 0
     rate: float = 0.0
     method: str = "POST"
+    headers: str = ""
 
 
 @dataclass
@@ -101,7 +105,7 @@ class Load:
         self._request = (
             f"{job.method} {job.path} HTTP/1.1\r\nhost: 127.0.0.1:{job.port}\r\n"
             f"authorization: Bearer {job.key}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\n\r\n"
+            f"{job.headers}content-length: {len(body)}\r\n\r\n"
         ).encode() + body
         self._result = Result()
         self._pids = tree(job.watch_pid)
