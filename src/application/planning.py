@@ -142,37 +142,42 @@ class Planner:
         for spec in routes:
             there = {target.name for target in alone[spec.model].targets}
             fallbacks: list[Target] = []
-            for target in self._behind(spec, named, alone, (), set()):
+            for target, reason in self._behind(spec, named, alone):
                 if target.name not in there:
                     there.add(target.name)
-                    fallbacks.append(target)
+                    fallbacks.append(replace(target, reason=reason))
             whole[spec.model] = replace(alone[spec.model], fallbacks=tuple(fallbacks))
         return {name: whole[spec.model] for name, spec in named.items()}
 
     def _behind(
-        self,
-        spec: RouteSpec,
-        named: Mapping[str, RouteSpec],
-        alone: Mapping[str, Plan],
-        path: tuple[str, ...],
-        seen: set[str],
-    ) -> Iterator[Target]:
-        """Yield the targets of a route's fallbacks, of their fallbacks, and so on."""
-        path = (*path, spec.model)
-        for name in spec.fallbacks:
-            other = named.get(name)
+        self, spec: RouteSpec, named: Mapping[str, RouteSpec], alone: Mapping[str, Plan]
+    ) -> Iterator[tuple[Target, str]]:
+        """Yield the targets of a route's fallbacks, of their fallbacks, and so on; and why.
+
+        Raises:
+            ConfigurationError: a fallback leads nowhere, or back.
+        """
+        path, walks, seen = {spec.model: None}, [iter(spec.fallbacks)], {spec.model}
+        while walks:
+            name = next(walks[-1], None)
+            if name is None:
+                walks.pop()
+                path.popitem()
+                continue
+            route = next(reversed(path))
+            other, reason = named.get(name), f"fallback {name} of route {route}"
             if other is None:
-                yield self._fallback(name, spec.model)
-                continue
-            if other.model in path:
-                circle = " -> ".join((*path, name))
+                yield self._fallback(name, route), reason
+            elif other.model in path:
+                names = [*path, other.model]
+                circle = " -> ".join(names[names.index(other.model) :])
                 raise ConfigurationError(f"fallbacks go in a circle: {circle}")
-            if other.model in seen:
-                continue
-            seen.add(other.model)
-            for target in alone[other.model].targets:
-                yield replace(target, reason=f"fallback {name} of route {spec.model}")
-            yield from self._behind(other, named, alone, path, seen)
+            elif other.model not in seen:
+                seen.add(other.model)
+                for target in alone[other.model].targets:
+                    yield target, reason
+                path[other.model] = None
+                walks.append(iter(other.fallbacks))
 
     def _fallback(self, name: str, route: str) -> Target:
         prefix, _, rest = name.partition("/")

@@ -34,7 +34,7 @@ def check_routing(settings: Settings, origins: Origins) -> None:
     named: dict[str, int] = {}
     for number, route in enumerate(routes):
         named.update(dict.fromkeys((route.model, *route.aliases), number))
-    providers = {name for _, name, _ in settings.named_providers()}
+    providers = [name for _, name, _ in settings.named_providers()]
     models = {model for _, _, provider in settings.named_providers() for model in provider.models}
     for number, route in enumerate(routes):
         path: KeyPath = ("routes", number)
@@ -109,10 +109,11 @@ def _check_name(
     provider, slash, model = lead.name.partition("/")
     if slash and model and provider in providers:
         return
+    near = [f"{known}/{model or 'MODEL'}" for known in providers]
     raise origins.error(
         lead.path,
         f'{spell(lead.path)}: "{lead.name}" is no route, no alias and no provider/model',
-        hint=nearest(lead.name, [*named, *models, *(f"{name}/{model}" for name in providers)]),
+        hint=nearest(lead.name, [*named, *sorted(models), *near]),
     )
 
 

@@ -79,6 +79,10 @@ def test_remembered_names_are_bounded() -> None:
     assert targets(planner, "name-0") == ["a/name-0"]
 
 
+def behind(model: str, *fallbacks: str) -> RouteSpec:
+    return RouteSpec(model, (TargetSpec("a", model),), fallbacks=fallbacks)
+
+
 @pytest.mark.parametrize(
     ("routes", "words"),
     [
@@ -87,11 +91,36 @@ def test_remembered_names_are_bounded() -> None:
         ([RouteSpec("r", (TargetSpec("a", "x"),), ("r",))], "two routes"),
         ([RouteSpec("r", (TargetSpec("a", "x", {"nope": 1}),))], "no capability"),
         ([RouteSpec("r", (TargetSpec("a", "x", {"tools": 1}),))], "true or false"),
+        ([behind("r", "nobody")], "no route, alias or provider/model"),
+        ([behind("r", "r")], "in a circle: r -> r"),
+        ([behind("r", "s"), behind("s", "t"), behind("t", "s")], "in a circle: s -> t -> s"),
     ],
 )
 def test_a_contradictory_configuration_is_refused(routes: list[RouteSpec], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         Planner([entry("a", LLM)], routes)
+
+
+def test_fallbacks_are_followed_to_their_ends_and_met_once() -> None:
+    routes = [
+        behind("r", "s", "also-t", "b/spare"),
+        behind("s", "t", "u"),
+        RouteSpec("t", (TargetSpec("b", "t"),), ("also-t",), fallbacks=("u",)),
+        RouteSpec("u", (TargetSpec("a", "r"), TargetSpec("b", "u"))),
+    ]
+    plan = Planner([entry("a", LLM), entry("b", LLM)], routes).plan("r")
+    assert [target.name for target in plan.targets] == ["a/r"]
+    assert [(target.name, target.reason) for target in plan.fallbacks] == [
+        ("a/s", "fallback s of route r"),
+        ("b/t", "fallback t of route s"),
+        ("b/u", "fallback u of route t"),
+        ("b/spare", "fallback b/spare of route r"),
+    ]
+
+
+def test_a_model_that_a_provider_lists_is_a_fallback_too() -> None:
+    planner = Planner([entry("a", LLM), entry("b", LLM, models=("m",))], [behind("r", "m")])
+    assert [target.name for target in planner.plan("r").fallbacks] == ["b/m"]
 
 
 def test_two_providers_of_one_name_are_refused() -> None:
