@@ -28,8 +28,8 @@ class Journal:
     attempt: a failover starts them anew. `told` are the adjustments the caller is told of, which
     a quiet route keeps empty. `outcome` is `finished`, `cut`, `cancelled` or `failed` once the
     answer is closed. `route` is the plan's name. `cache` is how the cache took part: `hit`,
-    `miss`, `bypass`, or empty, and `cache_age_s` how old the answer is that it gave. `quota` is
-    what is left of the caller's limits, where there are any.
+    `joined`, `miss`, `bypass`, or empty; `cache_age_s` how old the answer is that it gave.
+    `quota` is what is left of the caller's limits, where there are any.
     `choice` is why the targets stood in this order, in sentences, where somebody wants to know.
     `cost` is in US dollars, None where the price or the usage is not known, or nothing was asked.
     `running` are the attempts that have begun to answer and were not ended.

@@ -51,6 +51,16 @@ class Router:
             request.journal.choice = tuple(order.sentences())
         return order
 
+    def allowed(self, plan: Plan, request: GenerationRequest) -> tuple[Plan, Sequence[Target]]:
+        """Return the plan that rules lead to, and what they leave of its targets; no turn is taken.
+
+        Raises:
+            ModelNotFound: a rule leads to a name behind which nothing stands.
+            Forbidden: a rule refuses the request.
+        """
+        plan, tiers = self._rule(plan, request, self.clock.monotonic(), [], [])
+        return plan, [target for tier in tiers for target in tier]
+
     def _none_rests(self, plan: Plan) -> bool:
         """Return whether all behind a plan may be asked; who is alone is asked in any case."""
         if len(plan.targets) == 1 and not plan.fallbacks:
@@ -58,18 +68,30 @@ class Router:
         known = self.states.known
         for target in plan.every_target:
             state = known(target.provider.name, target.model)
-            if state is not None and (
-                state.breaker is not Breaker.CLOSED
-                or (state.resting_until and state.resting_until > self.clock.monotonic())
+            if (
+                state is not None
+                and (state.resting_until or state.breaker is not Breaker.CLOSED)
+                and state.refused_s(self.clock.monotonic())
             ):
                 return False
         return True
 
     def _decide(self, plan: Plan, request: GenerationRequest, *, tell: bool) -> Order:
         now = self.clock.monotonic()
-        tiers: Sequence[Sequence[Target]] = (plan.targets,)
         notes: list[str] = []
         passed: list[PassedOver] = []
+        plan, tiers = self._rule(plan, request, now, notes, passed)
+        sorting = Sorting(plan, self._chooser(plan), self.states, request, now, notes, passed)
+        return sorting.sort(tiers, tell=tell)
+
+    def _rule(
+        self,
+        plan: Plan,
+        request: GenerationRequest,
+        now: float,
+        notes: list[str],
+        passed: list[PassedOver],
+    ) -> tuple[Plan, Sequence[Sequence[Target]]]:
         seen: set[str] = set()
         # Rules lead in no circle, which is checked with the configuration; a name met again is
         # taken as if it had none.
@@ -80,13 +102,10 @@ class Router:
             if ruled.refusal is not None:
                 raise Forbidden(ruled.refusal)
             if ruled.route is None:
-                tiers = ruled.tiers
                 passed += ruled.passed_over
-                break
+                return plan, ruled.tiers
             plan = self.planner.plan(ruled.route)
-            tiers = (plan.targets,)
-        sorting = Sorting(plan, self._chooser(plan), self.states, request, now, notes, passed)
-        return sorting.sort(tiers, tell=tell)
+        return plan, (plan.targets,)
 
     def _chooser(self, plan: Plan) -> Chooser:
         """Return what carries out a plan's strategy; it remembers whose turn it was."""
@@ -94,6 +113,6 @@ class Router:
             return _ORDERED
         known = self._choosers.get(plan.route)
         if known is None:
-            known = chooser(plan.strategy, self.states, self.prices, self.draw)
+            known = chooser(plan.strategy, self.states, self.clock, self.prices, self.draw)
             self._choosers[plan.route] = known
         return known
