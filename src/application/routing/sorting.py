@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ...domain.errors import Forbidden
 from ...domain.request import GenerationRequest
 from ..plan import PassedOver, Plan, Strategy, Target
-from ..targets import TargetStates
+from ..targets import Breaker, TargetStates
 from .affinity import rank, session_of
 from .order import Order
 from .strategies import Chooser
@@ -35,64 +35,74 @@ class Sorting:
         Raises:
             Forbidden: there is no target left.
         """
-        session = self._session()
+        session = self._session(tell=tell)
         size_bytes = self.request.size_bytes
         resting: list[Target] = []
         spare: list[Target] = []
         for tier in tiers:
             awake = self._awake(tier, resting)
-            if self.plan.strategy is not Strategy.ORDERED or session is not None:
+            weighs = self.plan.strategy is not Strategy.ORDERED or session is not None
+            if weighs and not all(target.weight for target in awake):
                 spare += [target for target in awake if not target.weight]
                 awake = [target for target in awake if target.weight]
             if session is not None:
                 self._add(rank(session, awake), "affinity: by the hash of its session", tell=tell)
             elif awake:
-                for target in self.choosing.order(awake, size_bytes):
-                    reason = self.choosing.reason(target, size_bytes) if tell else ""
-                    self._add((target,), reason, tell=tell)
+                ordered = self.choosing.order(awake, size_bytes)
+                self._targets += ordered
+                if tell:
+                    self._reasons += [self.choosing.reason(one, size_bytes) for one in ordered]
         self._add(spare, "weight 0: only when no other can be asked", tell=tell)
-        for target in self._awake(self.plan.fallbacks, resting):
-            self._add((target,), target.reason, tell=tell)
-        if self._targets:
+        fallbacks = self._awake(self.plan.fallbacks, resting)
+        self._targets += fallbacks
+        if tell:
+            self._reasons += [target.reason for target in fallbacks]
+        if not self._targets:
+            resting.sort(key=self._refused_s)
+            self._targets += resting
             if tell:
-                self.passed += [PassedOver(one, _told_rest(*self._rest(one))) for one in resting]
-        else:
-            resting.sort(key=lambda one: self._rest(one)[0])
-            self._add(resting, "all rest; this one for the shortest time", tell=tell)
+                self._reasons += [f"all rest: {self._why(one)}" for one in resting]
+        elif tell:
+            self.passed += [PassedOver(one, self._why(one)) for one in resting]
         if not self._targets:
             raise Forbidden(f"The rules of {self.plan.route!r} leave no target for this request.")
         targets, reasons = tuple(self._targets), tuple(self._reasons)
         return Order(self.plan, targets, reasons, tuple(self.passed), tuple(self.notes))
 
-    def _session(self) -> bytes | None:
+    def _session(self, *, tell: bool) -> bytes | None:
         affinity = self.plan.affinity
         if affinity is None:
             return None
         session = session_of(affinity, self.request)
-        told = "nothing tells the session of this request" if session is None else "it decides"
-        self.notes.append(f"affinity by {affinity.header or affinity.kind}: {told}")
+        if tell:
+            told = "nothing tells the session of this request" if session is None else "it decides"
+            self.notes.append(f"affinity by {affinity.header or affinity.kind}: {told}")
         return session
 
     def _awake(self, targets: Iterable[Target], resting: list[Target]) -> list[Target]:
         """Return those that may be asked; the others go to `resting`."""
         awake: list[Target] = []
+        known, now = self.states.known, self.now
         for target in targets:
-            (resting if any(self._rest(target)) else awake).append(target)
+            state = known(target.provider.name, target.model)
+            (awake if state is None or not state.refused_s(now) else resting).append(target)
         return awake
 
-    def _rest(self, target: Target) -> tuple[float, bool]:
-        """Return for how long a target rests, and whether one call is trying it just now."""
+    def _refused_s(self, target: Target) -> float:
         state = self.states.known(target.provider.name, target.model)
-        return (0.0, False) if state is None else (state.resting_s(self.now), state.trying)
+        return 0.0 if state is None else state.refused_s(self.now)
+
+    def _why(self, target: Target) -> str:
+        """Return why a target rests."""
+        state = self.states.of(target.provider.name, target.model)
+        if rest_s := state.resting_s(self.now):
+            if state.breaker is Breaker.OPEN:
+                return f"its breaker is open for {rest_s:.1f} s more"
+            return f"it asked for a rest, {rest_s:.1f} s of which are left"
+        return "its breaker lets one call through, which is under way"
 
     def _add(self, targets: Iterable[Target], reason: str, *, tell: bool) -> None:
-        for target in targets:
-            self._targets.append(target)
-            if tell:
-                self._reasons.append(reason)
-
-
-def _told_rest(rest_s: float, trying: bool) -> str:
-    if rest_s:
-        return f"it rests for {rest_s:.1f} s more"
-    return "its breaker lets one call through, which is under way" if trying else "it rests"
+        before = len(self._targets)
+        self._targets += targets
+        if tell:
+            self._reasons += [reason] * (len(self._targets) - before)

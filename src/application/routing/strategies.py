@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeAlias, assert_never
 
 from ...domain.events import Usage
 from ..plan import Strategy, Target
-from ..ports import PriceBook
+from ..ports import Clock, PriceBook
 from ..targets import TargetState, TargetStates
 
 Draw: TypeAlias = Callable[[], float]
@@ -48,7 +48,11 @@ class Chooser(Protocol):
 
 
 def chooser(
-    strategy: Strategy, states: TargetStates, prices: PriceBook | None, draw: Draw
+    strategy: Strategy,
+    states: TargetStates,
+    clock: Clock,
+    prices: PriceBook | None,
+    draw: Draw,
 ) -> Chooser:
     """Return what carries out a strategy for one route."""
     match strategy:
@@ -61,11 +65,11 @@ def chooser(
         case Strategy.LEAST_CONNECTIONS:
             return LeastConnections(states, draw)
         case Strategy.LATENCY:
-            return Latency(states, draw)
+            return Latency(states, clock, draw)
         case Strategy.COST:
             return Cost(prices)
         case Strategy.AVAILABILITY:
-            return Availability(states, draw)
+            return Availability(states, clock, draw)
         case _:
             assert_never(strategy)
 
@@ -123,7 +127,7 @@ class LeastConnections(Chooser):
     draw: Draw
 
     def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
-        return sorted(drawn(targets, self.draw), key=self._load)
+        return drawn(targets, self.draw, self._load)
 
     def reason(self, target: Target, _size_bytes: int, /) -> str:
         state = _known(self.states, target)
@@ -143,16 +147,15 @@ class Latency(Chooser):
     """
 
     states: TargetStates
+    clock: Clock
     draw: Draw
 
     def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
-        mixed = drawn(targets, self.draw)
-        times = {target.name: self._time(target) for target in mixed}
+        times = {id(target): self._time(target) for target in targets}
         best = min(times.values())
         near = max(best * _NEAR_SHARE + _NEAR_S, best)  # -1 stands for one to be measured
-        # Sorting is stable: those as good as the best stay as they were drawn.
-        ordered = sorted(mixed, key=lambda one: 0.0 if times[one.name] <= near else times[one.name])
-        worse = [one for one in ordered if times[one.name] > near]
+        ordered = drawn(targets, self.draw, lambda one: _from(near, times[id(one)]))
+        worse = [one for one in ordered if times[id(one)] > near]
         if best >= 0 and worse and self.draw() < _CURIOUS:
             odd = worse[int(self.draw() * len(worse))]
             ordered = [odd, *(one for one in ordered if one is not odd)]
@@ -163,17 +166,18 @@ class Latency(Chooser):
         if state is None or state.first_event_s is None:
             return "never measured" if self._time(target) < 0 else "no answer of it was measured"
         told = f"{state.first_event_s * 1000:.0f} ms to the first event"
-        failed = f", {state.error_rate:.0%} failed" if state.error_rate >= 0.005 else ""
-        return told + failed
+        failed = state.recent_error_rate(self.clock.monotonic())
+        return f"{told}, {failed:.0%} failed" if failed >= 0.005 else told
 
     def _time(self, target: Target) -> float:
         """Return seconds to expect: below 0 for one to be measured, inf for who knows."""
         state = _known(self.states, target)
         if state is None:
             return -1.0
+        failed = state.recent_error_rate(self.clock.monotonic())
         if state.first_event_s is None:
-            return math.inf if state.in_flight or state.error_rate else -1.0
-        return state.first_event_s / (1 - min(state.error_rate, _MOST_ERRORS))
+            return math.inf if state.in_flight or failed else -1.0
+        return state.first_event_s / (1 - min(failed, _MOST_ERRORS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,35 +212,48 @@ class Availability(Chooser):
     """The fewest failures of late; equals are drawn by weight."""
 
     states: TargetStates
+    clock: Clock
     draw: Draw
 
     def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
-        mixed = drawn(targets, self.draw)
-        near = min(map(self._failed, mixed)) + _NEAR_ERRORS
-        return sorted(
-            mixed, key=lambda one: 0.0 if self._failed(one) <= near else self._failed(one)
-        )
+        near = min(map(self._failed, targets)) + _NEAR_ERRORS
+        return drawn(targets, self.draw, lambda one: _from(near, self._failed(one)))
 
     def reason(self, target: Target, _size_bytes: int, /) -> str:
-        state = _known(self.states, target)
-        return f"{state.error_rate:.1%} failed of late" if state else "never asked"
+        known = _known(self.states, target) is not None
+        return f"{self._failed(target):.1%} failed of late" if known else "never asked"
 
     def _failed(self, target: Target) -> float:
         state = _known(self.states, target)
-        return state.error_rate if state else 0.0
+        return state.recent_error_rate(self.clock.monotonic()) if state else 0.0
 
 
-def drawn(targets: Sequence[Target], draw: Draw) -> list[Target]:
-    """Return the targets as draws by weight, without putting back, would bring them."""
+def drawn(
+    targets: Sequence[Target], draw: Draw, measure: Callable[[Target], float] | None = None
+) -> list[Target]:
+    """Return the targets with the smallest `measure` first, and equals as draws bring them.
+
+    Draws are by weight and without putting back.
+    """
     if len(targets) < 2:
         return list(targets)
-    # The times to wait for the first of so many independent events: each is first by its weight.
-    waits = {target.name: _wait(target.weight, draw()) for target in targets}
-    return sorted(targets, key=lambda target: waits[target.name])
+    # Each waits for the first of so many independent events: it is first by the share of its
+    # weight. The number keeps targets from being compared.
+    ranked = [
+        (measure(target) if measure else 0.0, _wait(target.weight, draw()), number, target)
+        for number, target in enumerate(targets)
+    ]
+    ranked.sort()
+    return [target for _, _, _, target in ranked]
 
 
 def _wait(weight: float, number: float) -> float:
     return -math.log(1.0 - number) / weight if weight else math.inf
+
+
+def _from(near: float, measured: float) -> float:
+    """Return the same for all that are near enough to the best."""
+    return 0.0 if measured <= near else measured
 
 
 def _known(states: TargetStates, target: Target) -> TargetState | None:

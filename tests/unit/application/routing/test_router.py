@@ -41,7 +41,7 @@ def test_a_target_that_rests_is_left_out_where_another_is_there(crossing: Crossi
     order = router.order(asking(model="r"), tell=True)
     assert names(order.targets) == "bc"
     assert [(one.target.name, one.reason) for one in order.passed_over] == [
-        ("a/m", "it rests for 12.3 s more")
+        ("a/m", "it asked for a rest, 12.3 s of which are left")
     ]
     assert names(router.order(asking(model="r")).targets) == "bc"
     crossing.clock.advance(13)
@@ -55,13 +55,18 @@ def test_when_all_rest_the_one_that_wakes_first_is_first(crossing: Crossing) -> 
     order = router.order(asking(model="r"), tell=True)
     assert names(order.targets) == "bca"
     assert order.passed_over == ()
-    assert len(order.reasons) == 3
+    assert order.reasons[0] == "all rest: it asked for a rest, 5.0 s of which are left"
 
 
 def test_an_open_breaker_that_is_due_lets_one_call_through(crossing: Crossing) -> None:
     router = crossing.router(route("a", "b"))
     state = crossing.state("a")
-    state.breaker, state.resting_until = Breaker.OPEN, crossing.clock.monotonic()
+    state.breaker = Breaker.OPEN
+    crossing.rest("a", 4)
+    order = router.order(asking(model="r"), tell=True)
+    assert names(order.targets) == "b"
+    assert order.passed_over[0].reason == "its breaker is open for 4.0 s more"
+    crossing.clock.advance(4)
     assert names(router.order(asking(model="r")).targets) == "ab"
     state.breaker, state.trying = Breaker.HALF_OPEN, True
     order = router.order(asking(model="r"), tell=True)
@@ -79,7 +84,7 @@ def test_fallbacks_stand_after_all_targets_and_take_over_when_these_rest(
     crossing.rest("b", 5)
     order = router.order(asking(model="r"), tell=True)
     assert names(order.targets) == "c"
-    assert order.reasons == ("fallback of route r",)
+    assert order.reasons == ("fallback c/spare of route r",)
     assert len(order.passed_over) == 2
 
 
@@ -193,5 +198,5 @@ def test_choices_are_noted_only_where_routing_is_logged(
     assert told.journal.choice == (
         "route r, ordered",
         "1. b/m: target 2 of route r",
-        "not a/m: it rests for 5.0 s more",
+        "not a/m: it asked for a rest, 5.0 s of which are left",
     )

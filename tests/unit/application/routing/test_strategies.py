@@ -170,6 +170,17 @@ def test_the_most_available_share(crossing: Crossing) -> None:
     assert order_of(router)[2] == "a"
 
 
+@pytest.mark.parametrize("strategy", [Strategy.AVAILABILITY, Strategy.LATENCY])
+def test_failures_of_long_ago_are_forgotten(crossing: Crossing, strategy: Strategy) -> None:
+    for name in ("a", "b"):
+        crossing.state(name).first_event_s = 0.2
+    crossing.state("a").error_rate = 1.0
+    router = crossing.router(route("a", "b", strategy=strategy))
+    assert firsts(router, 1000)["a"] < 50
+    crossing.clock.advance(31)
+    assert abs(firsts(router, 1000)["a"] - 500) < 70
+
+
 @pytest.mark.parametrize(
     ("strategy", "told"),
     [
