@@ -53,14 +53,19 @@ def digest_of(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def new_key(*, name: str, tenant: str, now: float) -> tuple[HeldKey, str]:
+def new_key(
+    *, name: str, tenant: str, now: float, tags: tuple[str, ...] = ()
+) -> tuple[HeldKey, str]:
     """Return a fresh key as it is kept, and its text."""
     key_id = secrets.token_hex(5)
     text = f"mmx_{key_id}_{secrets.token_urlsafe(32)}"
-    return HeldKey(KeyRecord(key_id, name, tenant, now), digest_of(text)), text
+    record = KeyRecord(key_id, name, tenant, now, tags=tags)
+    return HeldKey(record, digest_of(text)), text
 
 
-def configured_key(secret: Secret, *, name: str, tenant: str) -> HeldKey:
+def configured_key(
+    secret: Secret, *, name: str, tenant: str, tags: tuple[str, ...] = ()
+) -> HeldKey:
     """Return a key from configuration: `sha256:<64 hex digits>`, or the key's own text.
 
     Raises:
@@ -81,4 +86,4 @@ def configured_key(secret: Secret, *, name: str, tenant: str) -> HeldKey:
         digest = digest_of(value)
     else:
         raise ConfigurationError(f"the key {name!r} is empty")
-    return HeldKey(KeyRecord(f"config-{digest.hex()[:8]}", name, tenant, 0.0), digest)
+    return HeldKey(KeyRecord(f"config-{digest.hex()[:8]}", name, tenant, 0.0, tags=tags), digest)

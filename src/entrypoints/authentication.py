@@ -34,7 +34,7 @@ def admit(
     if key is not None and keys is not None:
         record = keys.find(key)
         if record is not None:
-            return Caller(record.tenant, record.id)
+            return Caller(record.tenant, record.id, record.tags, record.name)
     if open_access and (keys is None or keys.is_empty()):
         _check_local(headers)
         return _LOCAL

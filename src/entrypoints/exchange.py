@@ -39,6 +39,8 @@ class AnswerHeaders:
     ) -> Headers:
         """Return all but the content headers."""
         headers = self._style.headers(id_.encode("ascii"), elapsed_s, terms)
+        if journal.quota is not None:
+            headers += self._style.quota(journal.quota)
         if journal.provider:
             headers += self._target(journal.provider, journal.model)
             headers.append((b"x-modelmux-attempts", b"%d" % journal.attempts))

@@ -31,8 +31,10 @@ class MemoryKeyRegistry(KeyRegistry):
         self._ring = ring
         self._keys: dict[str, HeldKey] = {}
 
-    async def create(self, *, name: str, tenant: str) -> tuple[KeyRecord, str]:
-        held, text = new_key(name=name, tenant=tenant, now=self._clock.now())
+    async def create(
+        self, *, name: str, tenant: str, tags: tuple[str, ...] = ()
+    ) -> tuple[KeyRecord, str]:
+        held, text = new_key(name=name, tenant=tenant, now=self._clock.now(), tags=tags)
         self._keys[held.record.id] = held
         self._ring.replace(self._keys.values())
         return held.record, text

@@ -12,7 +12,7 @@ from ...application.ports import Clock, KeyRecord, KeyRegistry, KeyRing
 from ...domain.errors import StoreError
 from . import schema
 from .database import Database
-from .records import held_key, is_storable
+from .records import encode_tags, held_key, is_storable
 
 _log = logging.getLogger(__name__)
 _SUBJECT = "keys"
@@ -23,8 +23,10 @@ class SqlKeyRegistry(KeyRegistry):
         self._database = database
         self._clock = clock
 
-    async def create(self, *, name: str, tenant: str) -> tuple[KeyRecord, str]:
-        held, text = new_key(name=name, tenant=tenant, now=self._clock.now())
+    async def create(
+        self, *, name: str, tenant: str, tags: tuple[str, ...] = ()
+    ) -> tuple[KeyRecord, str]:
+        held, text = new_key(name=name, tenant=tenant, now=self._clock.now(), tags=tags)
         record = held.record
         row = {
             "id": record.id,
@@ -32,6 +34,7 @@ class SqlKeyRegistry(KeyRegistry):
             "tenant": record.tenant,
             "digest": held.digest,
             "created_at": record.created_at,
+            "tags": encode_tags(tags),
         }
 
         def create(connection: Connection) -> None:

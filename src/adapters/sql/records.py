@@ -10,6 +10,7 @@ from ...application.ports import KeyRecord
 from ...domain.errors import StoreError
 
 _encoder = msgspec.msgpack.Encoder()
+_tags_decoder = msgspec.msgpack.Decoder(tuple[str, ...])
 _metadata_decoder = msgspec.msgpack.Decoder(dict[str, str])
 
 
@@ -48,7 +49,20 @@ def is_storable(text: str) -> bool:
     return True
 
 
-def held_key(row: Row[str, str, str, bytes, float, float | None]) -> HeldKey:
-    """Return a key from its row, columns as in the schema."""
-    key_id, name, tenant, digest, created_at, revoked_at = row
-    return HeldKey(KeyRecord(key_id, name, tenant, created_at, revoked_at), digest)
+def encode_tags(tags: tuple[str, ...]) -> bytes | None:
+    """Return the tags of a key; most have none."""
+    return _encoder.encode(tags) if tags else None
+
+
+def held_key(row: Row[str, str, str, bytes, float, float | None, bytes | None]) -> HeldKey:
+    """Return a key from its row, columns as in the schema.
+
+    Raises:
+        StoreError: something else wrote its tags.
+    """
+    key_id, name, tenant, digest, created_at, revoked_at, written = row
+    try:
+        tags = () if written is None else _tags_decoder.decode(written)
+    except ValueError as error:
+        raise StoreError("What is stored cannot be read.", detail=str(error)) from error
+    return HeldKey(KeyRecord(key_id, name, tenant, created_at, revoked_at, tags), digest)

@@ -17,7 +17,8 @@ from sqlalchemy import (
 
 from ...domain.errors import ConfigurationError
 
-VERSION = 2  # 1 had neither responses nor conversations; they are made where they are missing
+# 1 had neither responses nor conversations, which are made where they are missing; 2 had no tags.
+VERSION = 3
 
 metadata = MetaData()
 
@@ -39,6 +40,7 @@ keys = Table(
     Column("digest", LargeBinary(32), nullable=False, unique=True),
     Column("created_at", Double, nullable=False),
     Column("revoked_at", Double),
+    Column("tags", LargeBinary),
 )
 
 proofs = Table(
@@ -114,6 +116,11 @@ leases = Table(
 )
 
 
+def _add_tags(connection: Connection) -> None:
+    kind = keys.c.tags.type.compile(connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE {keys.name} ADD COLUMN {keys.c.tags.name} {kind}")
+
+
 def raise_schema(connection: Connection) -> None:
     """Create what is missing; called inside a transaction that no other process shares.
 
@@ -128,6 +135,8 @@ def raise_schema(connection: Connection) -> None:
             hint="run the newer modelmux, or name another database",
         )
     metadata.create_all(connection)
+    if found is not None and found < 3:
+        _add_tags(connection)
     if found is None:
         connection.execute(insert(schema_version).values(version=VERSION))
     elif found < VERSION:

@@ -10,6 +10,7 @@ from ..admission import Admission, refusal
 from ..limit_rules import Applied, LimitRules, named, quota_of
 from ..ports import Answer, Clock, Event, LimitKind, LlmProvider, Observer, Standing
 from ..reservation import MostOutput, Reservation
+from ..targets import TargetStates
 
 _RETRY_CONCURRENT_S = 1.0
 _CACHED = frozenset({"hit", "joined"})
@@ -72,14 +73,19 @@ class Limiting(LlmProvider):
 
 @dataclass(frozen=True, slots=True)
 class LimitingProvider(LlmProvider):
-    """Holds all calls to one provider to its limits; another target may have room."""
+    """Holds all calls to one provider to its limits; another target may have room.
+
+    Where no request may wait, the target rests until there is room: routing passes it over.
+    """
 
     inner: LlmProvider
     provider: str
     applied: Applied
     admission: Admission
     most_output: MostOutput
+    clock: Clock
     observer: Observer
+    states: TargetStates
 
     async def open(self, request: GenerationRequest) -> Answer:
         """Ask the provider within its limits.
@@ -91,16 +97,22 @@ class LimitingProvider(LlmProvider):
         standings = await self.admission.take(reservation.wanted, self.applied.patience)
         refused = refusal(standings)
         if refused is not None:
-            key = refused.limit.key
-            self.observer.count(Event.LIMIT, key.scope, key.kind, "refused")
-            raise TargetResting(
-                f"The {named(refused.limit)} behind the model are used up.",
-                provider=self.provider,
-                retry_after_s=_retry_after_s(refused),
-            )
+            self._refuse(refused, request.model)
         if not self.applied.lasts:
             return await self.inner.open(request)
         return reservation.watch(await _open(self.inner, request, reservation))
+
+    def _refuse(self, refused: Standing, model: str) -> NoReturn:
+        key = refused.limit.key
+        self.observer.count(Event.LIMIT, key.scope, key.kind, "refused")
+        if key.kind is LimitKind.REQUESTS and not self.applied.patience:
+            # Whoever wants fewer tokens may yet get them; one request is what all want.
+            self.states.of(self.provider, model).rest(self.clock.monotonic(), refused.wait_s)
+        raise TargetResting(
+            f"The {named(refused.limit)} behind the model are used up.",
+            provider=self.provider,
+            retry_after_s=_retry_after_s(refused),
+        )
 
 
 async def _open(inner: LlmProvider, request: GenerationRequest, reservation: Reservation) -> Answer:

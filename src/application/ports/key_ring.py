@@ -8,13 +8,17 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A key as we keep it, never its text; `id` is for people, times are epoch seconds."""
+    """A key as we keep it, never its text; `id` is for people, times are epoch seconds.
+
+    `tags` are words by which rules tell callers apart.
+    """
 
     id: str
     name: str
     tenant: str
     created_at: float
     revoked_at: float | None = None
+    tags: tuple[str, ...] = ()
 
 
 class KeyRing(Protocol):
@@ -35,7 +39,9 @@ class KeyRegistry(Protocol):
     """Makes and ends keys; a running server's ring learns of both within a second."""
 
     @abstractmethod
-    async def create(self, *, name: str, tenant: str) -> tuple[KeyRecord, str]:
+    async def create(
+        self, *, name: str, tenant: str, tags: tuple[str, ...] = ()
+    ) -> tuple[KeyRecord, str]:
         """Return the new record and the key's text, which is kept nowhere.
 
         Raises:

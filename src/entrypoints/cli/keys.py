@@ -27,15 +27,19 @@ T = TypeVar("T")
 def create(
     name: Annotated[str, typer.Argument(help="Who or what the key is for.")],
     tenant: Annotated[str, typer.Option("--tenant", help="The owner of what is kept.")] = "default",
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", help="A word rules know the key by; may repeat.")
+    ] = None,
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Make a key and show it, this once; a running server takes it within a second."""
-    for word, where in ((name, "NAME"), (tenant, "--tenant")):
+    tags = tuple(dict.fromkeys(tag or ()))
+    for word, where in ((name, "NAME"), (tenant, "--tenant"), *((one, "--tag") for one in tags)):
         if not word.strip() or not word.isprintable():
             raise ConfigurationError("a name has letters, and no control characters", where=where)
     record, text = _with_registry(
-        config, lambda registry: registry.create(name=name, tenant=tenant)
+        config, lambda registry: registry.create(name=name, tenant=tenant, tags=tags)
     )
     if json_output:
         print_result(_json({**_told(record), "key": text}))
@@ -52,9 +56,17 @@ def list_keys(config: ConfigOption = None, json_output: JsonOption = False) -> N
         print_result(_json([_told(record) for record in records]))
         return
     rows = [
-        (it.id, it.name, it.tenant, _date(it.created_at), _date(it.revoked_at)) for it in records
+        (
+            it.id,
+            it.name,
+            it.tenant,
+            ",".join(it.tags) or "-",
+            _date(it.created_at),
+            _date(it.revoked_at),
+        )
+        for it in records
     ]
-    print_rows(("ID", "NAME", "TENANT", "CREATED", "REVOKED"), rows)
+    print_rows(("ID", "NAME", "TENANT", "TAGS", "CREATED", "REVOKED"), rows)
 
 
 @app.command("revoke")
@@ -110,6 +122,7 @@ def _told(record: KeyRecord) -> dict[str, object]:
         "id": record.id,
         "name": record.name,
         "tenant": record.tenant,
+        "tags": record.tags,
         "created_at": record.created_at,
         "revoked_at": record.revoked_at,
     }

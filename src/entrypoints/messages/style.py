@@ -3,12 +3,15 @@
 Source: platform documentation of versions 2023-06-01 and 2026-10-21.
 """
 
+import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from ...domain.quota import Quota
 from ..errors import Refusal
 from ..wire_style import OPENAI, Headers, WireStyle
 
@@ -34,6 +37,7 @@ _OLDEST = "2023-06-01"
 _INDEX = re.compile(r"\[(\d+)\]")
 _MISSING = "Missing required parameter: "
 _INVALID = re.compile(r"Invalid (?:type|value) for ")
+_RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
@@ -85,10 +89,26 @@ def _headers(id_: bytes, elapsed_s: float, terms: Mapping[str, str]) -> Headers:
     ]
 
 
+def _quota(quota: Quota) -> Headers:
+    """Return what is left as Anthropic tells it; input and output are not limited apart here."""
+    headers: Headers = []
+    for left, what in ((quota.requests, b"requests"), (quota.tokens, b"tokens")):
+        if left is not None:
+            full_at = datetime.fromtimestamp(math.ceil(quota.at + left.reset_s), UTC)
+            headers += (
+                (b"anthropic-ratelimit-%s-limit" % what, b"%d" % left.limit),
+                (b"anthropic-ratelimit-%s-remaining" % what, b"%d" % left.remaining),
+                (b"anthropic-ratelimit-%s-reset" % what, full_at.strftime(_RFC_3339).encode()),
+            )
+    return headers
+
+
 # The SDK has an error of its own for 529, and agents change the model when they meet it; a 429 for
 # want of money would have them wait.
 _STATUSES = {"server_is_overloaded": 529, "insufficient_quota": 402}
-ANTHROPIC = WireStyle(encode_refusal, _headers, _PING, named_key_first=True, statuses=_STATUSES)
+ANTHROPIC = WireStyle(
+    encode_refusal, _headers, _quota, _PING, named_key_first=True, statuses=_STATUSES
+)
 
 
 # Any: a scope's values are of many types
