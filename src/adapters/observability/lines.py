@@ -35,6 +35,7 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
     client_gone: bool = False
     error: str | None = None
     error_detail: str | None = None
+    choice: tuple[str, ...] | None = None
 
 
 class AttemptLine(msgspec.Struct, omit_defaults=True, gc=False):
@@ -77,6 +78,8 @@ def pretty_request(line: RequestLine) -> bytes:
         words.append(f"(first {_milliseconds(line.first_byte_ms)})")
     if line.error:
         words.append(f"{line.error}: {line.error_detail}" if line.error_detail else line.error)
+    if line.choice:
+        words.append(f"[{'; '.join(line.choice)}]")
     return _coloured(line.ts, line.level, str(line.status), words, line.request_id)
 
 

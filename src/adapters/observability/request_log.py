@@ -85,6 +85,7 @@ class RequestLog(Observer):
             exchange.client_gone,
             exchange.error,
             None if detail is None else self._redact(detail),
+            journal.choice or None,
         )
         self._write(pretty_request(line) if self._pretty else self._encode(line))
 

@@ -160,6 +160,22 @@ def test_a_failed_attempt_is_told_though_the_request_may_succeed() -> None:
     ]
 
 
+def test_why_a_target_was_taken_stands_in_the_line_where_it_was_noted() -> None:
+    exchange = finished()
+    assert "choice" not in told_of(exchange)
+    exchange.journal.choice = ("route r, weighted", "1. a/m: drawn by its weight, 3")
+    assert told_of(exchange)["choice"] == list(exchange.journal.choice)
+    written: list[bytes] = []
+    RequestLog(written.append, redact, NOW, pretty=True).exchange_settled(exchange)
+    assert b"[route r, weighted; 1. a/m: drawn by its weight, 3]" in written[0]
+
+
+def told_of(exchange: Exchange) -> Mapping[str, Any]:
+    written: list[bytes] = []
+    RequestLog(written.append, redact, NOW).exchange_settled(exchange)
+    return lines_of(written)[0]
+
+
 def test_the_pretty_form_shows_the_facts_and_steers_no_terminal() -> None:
     written: list[bytes] = []
     exchange = finished()
