@@ -88,7 +88,9 @@ class TargetState:
 
     `first_event_s` is the moving average of times to the first events, None before any.
     `error_rate` is the moving share of attempts that failed by its own fault, as of the last one.
-    `attempts` and `failures` count since the start.
+    It rests until `resting_until` because it asked to, or because its breaker is open: then the
+    next call is a trial. `attempts` and `failures` count since the start; `answered_at` is
+    when it last began to answer.
     """
 
     provider: str
@@ -101,27 +103,23 @@ class TargetState:
     attempts: int = 0
     failures: int = 0
     trying: bool = False
+    answered_at: float | None = None
     terms: BreakerTerms = _DEFAULT_TERMS
-    open_until: float = field(default=0.0, init=False)
     _in_a_row: int = field(default=0, init=False)
     _openings: int = field(default=0, init=False)
     _window: _Window = field(default_factory=_Window, init=False)
 
     def resting_s(self, now: float) -> float:
-        """Return how long it still rests as it asked to, 0 if it does not."""
+        """Return how long it still rests, 0 if it may be asked."""
         return max(self.resting_until - now, 0.0)
 
     def refused_s(self, now: float) -> float:
         """Return for how long calls are refused as things stand, 0 if the next one is let through.
 
-        Where its breaker is open or tries, nobody can know more than when the next trial may be.
+        While one call tries, nobody can know more than that it takes a moment.
         """
-        rest_s = self.resting_until - now
-        if self.breaker is Breaker.OPEN:
-            rest_s = max(rest_s, self.open_until - now)
-        elif self.breaker is Breaker.HALF_OPEN and self.trying:
-            rest_s = max(rest_s, _TRIAL_WAIT_S)
-        return max(rest_s, 0.0)
+        rest_s = self.resting_s(now)
+        return max(rest_s, _TRIAL_WAIT_S) if self.trying else rest_s
 
     def recent_error_rate(self, now: float) -> float:
         """Return `error_rate`, or 0 where it is too old to say anything."""
@@ -156,6 +154,7 @@ class TargetState:
         self.first_event_s = (
             took_s if average_s is None else average_s + (took_s - average_s) * _NEWEST
         )
+        self.answered_at = now
         self._in_a_row = 0
         self._note(now, 1, 0)
         if trial:
@@ -203,7 +202,8 @@ class TargetState:
     def _open(self, now: float) -> None:
         policy = self.terms.policy
         open_s = min(policy.open_s * 2.0 ** min(self._openings, 30), policy.longest_open_s)
-        self.open_until = now + open_s * (1.0 - self.terms.jitter() / 4)
+        rest_s = open_s * (1.0 - self.terms.jitter() / 4)
+        self.resting_until = max(self.resting_until, now + rest_s)
         self._openings += 1
         self._enter(Breaker.OPEN)
 

@@ -38,14 +38,16 @@ from ..application.filters.validating import Validating
 from ..application.holding import Holding
 from ..application.jobs import Jobs
 from ..application.list_models import ListModels
-from ..application.plan import ProviderEntry
+from ..application.plan import ProviderEntry, RouteRules
 from ..application.planning import Planner
 from ..application.ports import (
     Clock,
     GaugeSource,
     IdSource,
+    LlmProvider,
     MediaFetcher,
     Observer,
+    PriceBook,
     ProofVault,
     SchemaChecker,
     Sealer,
@@ -198,7 +200,7 @@ def _entries(
         llm = limiting.around_provider(
             llm, name, settings.limits, admission, clock, observer, states
         )
-        llm = Truncating(Splitting(attempts.retried(llm, name, retry, clock, budgets)))
+        llm = Truncating(Splitting(attempts.retried(llm, name, retry, clock, budgets, states)))
         llm = Validating(Enforcing(Adjusting(llm)), checker)
         llm = Proving(Fetching(llm, fetcher), vault, observer)
         entries.append(
@@ -291,7 +293,7 @@ def _holder(ids: IdSource) -> str:
     return ids.new("gateway_")
 
 
-def _compact(respond: Respond, composing: Composing) -> Compact:
+def _compact(respond: LlmProvider, composing: Composing) -> Compact:
     return Compact(respond, composing.context.said_in)  # it has its own place for instructions
 
 
@@ -308,15 +310,24 @@ def _counting(loaded: Loaded, tells: bool) -> observing.Counting | None:
     return counting
 
 
-def _limiter(loaded: Loaded, clock: Clock, observer: Observer, tells: bool) -> limiting.Limiter:
+def _limiter(
+    loaded: Loaded, clock: Clock, ids: IdSource, observer: Observer, tells: bool
+) -> limiting.Limiter:
     """Return who counts what is limited; as for `_counting`, who only asks counts for itself."""
     folder = loaded.environ.get(RUN_FOLDER_VARIABLE)
     own = limiting.of_this_machine(Path(folder) if folder and tells else None, clock)
     url = loaded.settings.storage.redis_url
     if loaded.settings.limits.shared != "redis" or url is None:
         return own
-    shared: limiting.Limiter = _part("limiting_redis", "redis").shared(url, own, clock, observer)
+    shared: limiting.Limiter = _part("limiting_redis", "redis").shared(url, own, clock, ids, observer)
     return shared
+
+
+def _rules(loaded: Loaded, prices: PriceBook) -> Mapping[str, RouteRules]:
+    if not any(route.rules for route in loaded.settings.routes):
+        return {}
+    rules: Mapping[str, RouteRules] = _part("rules", "rules").build(loaded, prices)
+    return rules
 
 
 def _fetcher(media: MediaSettings, dry: bool) -> OwnFetcher:
@@ -347,7 +358,7 @@ class Container(containers.DeclarativeContainer):
     ids = providers.Singleton(RandomIds)
     log_writer = providers.Singleton(LineWriter)
     counting = providers.Singleton(_counting, loaded, tells)
-    metrics = providers.Singleton(observing.metrics, clock, counting)
+    metrics = providers.Singleton(observing.metrics, settings.metrics, clock, counting)
     observer = providers.Singleton(
         observing.observer, settings.log, metrics, log_writer, clock, tells
     )
@@ -360,23 +371,27 @@ class Container(containers.DeclarativeContainer):
     target_states = providers.Singleton(attempts.states, settings.breaker, clock, observer)
     retry_budgets = providers.Singleton(attempts.budgets, settings.retry, observer)
     hedges = providers.Singleton(attempts.hedges, settings, retry_budgets, observer)
-    limiter = providers.Singleton(_limiter, loaded, clock, observer, tells)
+    limiter = providers.Singleton(_limiter, loaded, clock, ids, observer, tells)
     admission = providers.Singleton(Admission, limiter.provided.limiter, clock, observer)
     limit_rules = providers.Singleton(limiting.rules, settings)
     entries = providers.Singleton(
         _entries, loaded, adapters, clock, observer, target_states, retry_budgets,
         store.provided.vault, fetcher, checker, admission.provider,
     )  # fmt: skip
-    planner = providers.Singleton(values.planner, settings, entries)
     price_book = providers.Singleton(prices.build, settings)
+    rules = providers.Singleton(_rules, loaded, price_book)
+    planner = providers.Singleton(values.planner, settings, entries, rules)
     router = providers.Singleton(Router, planner, target_states, clock, price_book)
     respond = providers.Singleton(Respond, router, price_book, hedges)
+    limited = providers.Singleton(
+        limiting.around_all, respond, limit_rules, admission.provider, planner, clock, observer
+    )
     turns = store.provided.turns
     turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)
     holder = providers.Callable(_holder, ids)
     holding = providers.Singleton(Holding, turns.leases, holder, clock)
     store_guard = providers.Singleton(StoreGuard, turns.state, clock)
-    recording = providers.Singleton(Recording, respond, turns.state, store_guard, holding, clock)
+    recording = providers.Singleton(Recording, limited, turns.state, store_guard, holding, clock)
     jobs = providers.Singleton(
         Jobs, recording, planner, turns.state, turns.log, holding, turn_wire, clock, observer, ids,
         settings.state.max_background,
@@ -386,16 +401,24 @@ class Container(containers.DeclarativeContainer):
     conversations = providers.Singleton(Conversations, turns.state, holding, ids, clock)
     composing = providers.Singleton(Composing, providers.Factory(ContextLoader, turns.state))
     count_tokens = providers.Singleton(_count_tokens, planner, composing)
-    compact = providers.Singleton(_compact, respond, composing)
+    compact = providers.Singleton(_compact, limited, composing)
     state = providers.Singleton(
         StateServices, recall, jobs, conversations, count_tokens, compact, seal.provided.sealer,
         turn_wire,
     )  # fmt: skip
     list_models = providers.Singleton(ListModels, planner)
-    check_health = providers.Singleton(CheckHealth, planner, clock)
+    check_health = providers.Singleton(
+        CheckHealth, planner, clock, target_states, metrics.provided.totals, store_guard
+    )
+    pace = providers.Singleton(values.pace, settings.health)
     limits = providers.Singleton(values.http_limits, settings.server)
     loop_lag = providers.Singleton(LoopLag)
     shedding = providers.Singleton(weighing.shedding, settings.overload, loop_lag, observer, clock)
+
+
+def limits_are_there(container: Container) -> bool:
+    """Return whether anything is limited, so that somebody has to count."""
+    return limiting.are_there(container.loaded().settings)
 
 
 def _gauges(container: Container) -> Iterable[GaugeSource]:
@@ -405,6 +428,8 @@ def _gauges(container: Container) -> Iterable[GaugeSource]:
     yield container.loop_lag().readings
     yield container.jobs().readings
     yield container.store_guard().readings
+    if limits_are_there(container):
+        yield container.admission().readings
 
 
 def services(container: Container, *, has_keys: bool, body_log: BodyLog | None = None) -> Services:
@@ -434,6 +459,7 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
         ids=container.ids(),
         metrics=container.metrics().show,
         watch=gauges.sources.append,
+        store_counts=loaded.settings.health.store_counts,
         open_access=is_loopback(host) and not has_keys,
         limits=container.limits(),
         body_log=body_log,

@@ -7,6 +7,10 @@ from ...domain.errors import ProviderError, TargetResting, UpstreamTimeout
 from ...domain.request import GenerationRequest
 from ..ports import Answer, Clock, LlmProvider
 from ..retry_budget import RetryBudget
+from ..targets import TargetStates
+
+# A wait for exactly as long as the target asked is not for nothing, whatever sums of floats say.
+_ALMOST_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Retrying(LlmProvider):
     clock: Clock
     jitter: Callable[[], float]
     budget: RetryBudget
+    states: TargetStates
     policy: RetryPolicy = RetryPolicy()
 
     async def open(self, request: GenerationRequest) -> Answer:
@@ -44,7 +49,9 @@ class Retrying(LlmProvider):
         try:
             for attempt in range(self.policy.retries):
                 wait_s = self._wait_s(failure, attempt)
-                if wait_s is None or not self.budget.take():
+                if wait_s is None or self._will_rest(request.model, wait_s):
+                    break
+                if not self.budget.take():
                     break
                 await self.clock.sleep(wait_s)
                 try:
@@ -57,6 +64,13 @@ class Retrying(LlmProvider):
         finally:
             # An error's traceback holds this frame: kept here, each failed call would be a circle.
             del failure
+
+    def _will_rest(self, model: str, wait_s: float) -> bool:
+        """Whether the target would refuse the next attempt: then the wait would be for nothing."""
+        state = self.states.known(self.budget.provider, model)
+        if state is None:
+            return False
+        return state.refused_s(self.clock.monotonic()) > wait_s + _ALMOST_S
 
     def _wait_s(self, error: ProviderError, attempt: int) -> float | None:
         """Return how long to wait before the next attempt, None for no further one."""

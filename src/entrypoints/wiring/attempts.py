@@ -60,11 +60,16 @@ def attempted(
 
 
 def retried(
-    llm: LlmProvider, name: str, retry: RetrySettings, clock: Clock, budgets: RetryBudgets
+    llm: LlmProvider,
+    name: str,
+    retry: RetrySettings,
+    clock: Clock,
+    budgets: RetryBudgets,
+    states: TargetStates,
 ) -> LlmProvider:
     """Return it asked again where that may help."""
     policy = RetryPolicy(retry.attempts - 1, retry.first_wait_s, retry.longest_wait_s)
-    return Retrying(llm, clock, _jitter, budgets.of(name), policy)
+    return Retrying(llm, clock, _jitter, budgets.of(name), states, policy)
 
 
 def adapter(

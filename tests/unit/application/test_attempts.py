@@ -53,7 +53,7 @@ class House:
 
     def _filtered(self, name: str, adapter: LlmProvider) -> LlmProvider:
         attempted = Attempting(adapter, name, self.clock, self.observer, self.states)
-        return Retrying(attempted, self.clock, lambda: 1.0, RetryBudget(name))
+        return Retrying(attempted, self.clock, lambda: 1.0, RetryBudget(name), self.states)
 
 
 async def test_two_retries_with_growing_waits_then_the_next_target() -> None:
@@ -154,7 +154,7 @@ async def test_failed_calls_leave_no_circles_behind() -> None:
     """Nothing collects them for thousands of calls, and they hold the callers' bodies."""
     routes = [RouteSpec("r", (TargetSpec("a", "x"), TargetSpec("b", "y")))]
     clock = LeapingClock()
-    retrying = Retrying(Down(), clock, lambda: 1.0, RetryBudget("a"))
+    retrying = Retrying(Down(), clock, lambda: 1.0, RetryBudget("a"), TargetStates())
     planner = Planner([entry("a", retrying), entry("b", retrying)], routes)
     respond = Respond(Router(planner, TargetStates(), LeapingClock()))
     gc.collect()

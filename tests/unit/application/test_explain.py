@@ -15,6 +15,7 @@ from modelmux.application.plan import ProviderEntry
 from modelmux.application.planning import Planner, RouteSpec, TargetSpec
 from modelmux.application.ports import Answer, LlmProvider, NotSent, UpstreamCall
 from modelmux.application.retry_budget import RetryBudget
+from modelmux.application.routing.router import Router
 from modelmux.application.targets import TargetStates
 from modelmux.domain.adjustments import Policy
 from modelmux.domain.capabilities import Capabilities
@@ -49,6 +50,10 @@ def entry(name: str, llm: LlmProvider, can: Capabilities | None = None) -> Provi
     return ProviderEntry(name, "scripted", Adjusting(llm), lambda _: record)
 
 
+def explain(planner: Planner) -> Explain:
+    return Explain(Router(planner, TargetStates(), ManualClock()))
+
+
 def sent(outcome: object) -> WouldSend:
     assert isinstance(outcome, WouldSend)
     return outcome
@@ -60,7 +65,7 @@ async def test_every_target_is_told_in_the_order_of_the_plan() -> None:
     route = RouteSpec("m", tuple(TargetSpec(name, "x") for name in ("a", "deaf", "b", "own")))
     providers = [entry("a", first), entry("deaf", Refusing()), entry("b", second)]
     planner = Planner([*providers, entry("own", own)], [route])
-    told = await Explain(planner).explain(asking())
+    told = await explain(planner).explain(asking())
     assert [one.number for one in told.targets] == [1, 2, 3, 4]
     assert sent(told.targets[0].outcome).call.url == "https://a.example.com"
     refused = told.targets[1].outcome
@@ -75,14 +80,14 @@ async def test_one_target_alone_may_be_asked_for() -> None:
     first, second = DryProvider(), DryProvider()
     route = RouteSpec("m", (TargetSpec("a", "x"), TargetSpec("b", "y")))
     planner = Planner([entry("a", first), entry("b", second)], [route])
-    told = await Explain(planner).explain(asking(), only=2)
+    told = await explain(planner).explain(asking(), only=2)
     assert [one.number for one in told.targets] == [2]
     assert not first.asked
     assert second.asked[0].model == "y"
 
 
 async def test_nothing_works_where_every_target_refuses() -> None:
-    told = await Explain(Planner([entry("a", Refusing())])).explain(asking())
+    told = await explain(Planner([entry("a", Refusing())])).explain(asking())
     assert not told.works
 
 
@@ -92,7 +97,7 @@ async def test_adjustments_are_told_even_where_the_route_is_quiet() -> None:
     for policy, seen in ((Policy.WARN, 1), (Policy.QUIET, 0)):
         route = RouteSpec("m", (TargetSpec("a", "x"),), policy=policy)
         planner = Planner([entry("a", DryProvider(), can)], [route])
-        outcome = sent((await Explain(planner).explain(asking(content))).targets[0].outcome)
+        outcome = sent((await explain(planner).explain(asking(content))).targets[0].outcome)
         assert [str(one) for one in outcome.adjustments] == ["seed=dropped"]
         assert len(outcome.told) == seen
 
@@ -102,7 +107,7 @@ async def test_a_route_that_rejects_refuses() -> None:
     can = Capabilities(sampling=frozenset())
     planner = Planner([entry("a", DryProvider(), can)], [route])
     content = Generation((user("Hi"),), sampling=Sampling(seed=3))
-    told = await Explain(planner).explain(asking(content))
+    told = await explain(planner).explain(asking(content))
     assert isinstance(told.targets[0].outcome, WouldRefuse)
 
 
@@ -120,14 +125,14 @@ async def test_a_route_that_rejects_refuses() -> None:
 )
 async def test_headers_show_no_secret(name: str, value: str, shown: str) -> None:
     planner = Planner([entry("a", DryProvider(headers=((name, value),)))])
-    outcome = sent((await Explain(planner).explain(asking())).targets[0].outcome)
+    outcome = sent((await explain(planner).explain(asking())).targets[0].outcome)
     assert outcome.call.headers == ((name, shown),)
 
 
 async def test_an_address_shows_no_secret() -> None:
     url = f"https://llm.example.com/v1?api-version=2024-10-21&key={KEY}&alt=sse&x"
     planner = Planner([entry("a", DryProvider(url))])
-    outcome = sent((await Explain(planner).explain(asking())).targets[0].outcome)
+    outcome = sent((await explain(planner).explain(asking())).targets[0].outcome)
     shown = "https://llm.example.com/v1?api-version=2024-10-21&key=[redacted]&alt=sse&x"
     assert outcome.call.url == shown
 
@@ -136,8 +141,8 @@ async def test_a_dry_call_is_neither_tried_again_nor_a_failure() -> None:
     dry, observer, clock = DryProvider(), RecordingObserver(), ManualClock()
     states = TargetStates()
     attempting = Attempting(dry, "a", clock, observer, states)
-    llm = Retrying(attempting, clock, lambda: 0.5, RetryBudget("a"))
-    outcome = (await Explain(Planner([entry("a", llm)])).explain(asking())).targets[0].outcome
+    llm = Retrying(attempting, clock, lambda: 0.5, RetryBudget("a"), states)
+    outcome = (await explain(Planner([entry("a", llm)])).explain(asking())).targets[0].outcome
     assert len(dry.asked) == 1
     assert not sent(outcome).more
     assert not observer.attempts
@@ -151,11 +156,11 @@ async def test_what_a_turn_continues_is_not_looked_up_and_that_is_said() -> None
         previous="resp_before",
     )  # fmt: skip
     request = replace(asking(content_of(user("And now?"))), turn=Turn(asked))
-    told = await Explain(Planner([entry("a", dry)])).explain(request)
+    told = await explain(Planner([entry("a", dry)])).explain(request)
     assert "resp_before" in told.notes[0]
     assert dry.asked[0].content.get().items == (user("And now?"),)
 
 
 async def test_a_name_that_nothing_stands_behind_is_an_error() -> None:
     with pytest.raises(ModelNotFound):
-        await Explain(Planner([])).explain(asking())
+        await explain(Planner([])).explain(asking())
