@@ -73,6 +73,7 @@ def _nobody_watches(source: GaugeSource) -> None:
 class Services:
     """`open_access` is for loopback addresses only: while there is no key, none is needed.
 
+    `watch` takes who has gauges; `store_counts` makes a gateway without its store not ready.
     `tell_headers` has requests carry the caller's headers: rules or affinity read them.
     """
 
@@ -86,6 +87,7 @@ class Services:
     state: StateServices
     metrics: Callable[[], Awaitable[bytes]]
     watch: Callable[[GaugeSource], None] = _nobody_watches
+    store_counts: bool = False
     open_access: bool = False
     limits: HttpLimits = field(default=DEFAULT_LIMITS)
     body_log: BodyLog | None = None

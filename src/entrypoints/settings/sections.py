@@ -7,6 +7,7 @@ from msgspec import Meta
 from ...domain.secret import Secret
 from .attempts import BreakerSettings, RetrySettings
 from .caching import CacheSettings
+from .health import HealthSettings, MetricsSettings
 from .limits import LimitsSettings
 from .overload import OverloadSettings
 from .prices import PricesSettings
@@ -113,6 +114,8 @@ class Settings(Section, frozen=True):
     cache: CacheSettings = CacheSettings()
     overload: OverloadSettings = OverloadSettings()
     prices: PricesSettings = PricesSettings()
+    health: HealthSettings = HealthSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     def named_providers(self) -> tuple[tuple[KeyPath, str, ProviderSettings], ...]:
         """Return both spellings in one list: where each provider stands, its name, and itself."""

@@ -12,6 +12,7 @@ from ...adapters.observability.request_log import RequestLog
 from ...adapters.shared_memory.counts import CountTable, Seen
 from ...application.ports import Clock, Observer
 from ...domain.redaction import redact
+from ..settings.health import MetricsSettings
 from ..settings.sections import LogSettings
 
 
@@ -24,15 +25,21 @@ class Counting:
     closes: Callable[[], None]
 
 
-def metrics(clock: Clock, counting: Counting | None) -> PrometheusObserver:
+def metrics(
+    settings: MetricsSettings, clock: Clock, counting: Counting | None
+) -> PrometheusObserver:
     began = clock.monotonic()
 
     def uptime_s() -> float:
         return clock.monotonic() - began
 
-    if counting is None:
-        return PrometheusObserver(__version__, uptime_s)
-    return PrometheusObserver(__version__, uptime_s, table=counting.table, seen=counting.seen)
+    return PrometheusObserver(
+        __version__,
+        uptime_s,
+        table=None if counting is None else counting.table,
+        seen=None if counting is None else counting.seen,
+        max_series=settings.max_series,
+    )
 
 
 def observer(
