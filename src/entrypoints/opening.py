@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from ..application.ports import Sealer
 from ..domain.errors import ConfigurationError, StoreError
-from .container import Container
+from .container import Container, limits_are_there
 from .settings.file import Loaded
 from .settings.sections import IN_MEMORY
 from .wiring.parts import Closing, Store
@@ -26,6 +26,12 @@ async def running(container: Container) -> AsyncGenerator[None]:
         lag.start()
         stack.callback(lag.stop)
         stack.push_async_callback(container.fetcher().aclose)
+        if limits_are_there(container):
+            limiter = container.limiter()
+            for closing in reversed(limiter.closes):
+                stack.push_async_callback(closing)
+            for begin in limiter.begins:
+                await begin()
         for adapter in container.adapters().values():
             stack.push_async_callback(adapter.aclose)
         store = await stack.enter_async_context(open_store(container))

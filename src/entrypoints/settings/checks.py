@@ -11,6 +11,7 @@ from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
 from .checks_attempts import check_api_keys, check_breaker
 from .checks_limits import check_limits
+from .checks_limits import check_limits
 from .checks_prices import check_prices
 from .checks_routing import check_routing
 from .checks_server import check_server
@@ -78,6 +79,7 @@ def check_settings(
             _check_capabilities(target.capabilities, (*at, "capabilities"), origins)
     _check_unique(routes, "routes or aliases", "each name can mean one thing", origins)
     check_routing(settings, origins)
+    check_limits(settings, origins)
     check_limits(settings, origins)
     keys: dict[KeyPath, str] = {
         ("keys", index, "name"): key.name for index, key in enumerate(settings.keys)
