@@ -13,7 +13,7 @@ from .observer import Event, Exchange, Gauge, GaugeSource, Observer, Reading, To
 from .price_book import Price, PriceBook
 from .proof_vault import KeptProof, ProofKey, ProofVault
 from .rate_limiter import Limit, LimitKey, LimitKind, RateLimiter, Standing
-from .rule_engine import Rule, RuleEngine
+from .rule_engine import MAX_EXPRESSION_LETTERS, FactKind, Rule, RuleEngine
 from .schema_checker import SchemaChecker
 from .sealer import SEAL_MARK, Sealer
 from .state_store import (
@@ -41,6 +41,7 @@ __all__ = [
     "Event",
     "Exchange",
     "Exported",
+    "FactKind",
     "Gauge",
     "GaugeSource",
     "IdSource",
@@ -55,6 +56,7 @@ __all__ = [
     "LimitKind",
     "LlmProvider",
     "LoggedEvent",
+    "MAX_EXPRESSION_LETTERS",
     "MediaFetcher",
     "NotSent",
     "Observer",

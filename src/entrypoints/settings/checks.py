@@ -14,6 +14,7 @@ from .checks_limits import check_limits
 from .checks_limits import check_limits
 from .checks_prices import check_prices
 from .checks_routing import check_routing
+from .checks_rules import check_rules
 from .checks_server import check_server
 from .origins import Origins, spell
 from .providers import (
@@ -79,6 +80,7 @@ def check_settings(
             _check_capabilities(target.capabilities, (*at, "capabilities"), origins)
     _check_unique(routes, "routes or aliases", "each name can mean one thing", origins)
     check_routing(settings, origins)
+    check_rules(settings, origins)
     check_limits(settings, origins)
     check_limits(settings, origins)
     keys: dict[KeyPath, str] = {

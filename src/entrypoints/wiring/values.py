@@ -1,7 +1,9 @@
 """From the settings to the values that the layers below are given."""
 
+from collections.abc import Mapping
+
 from ...application.keys import HeldKey, configured_key
-from ...application.plan import Affinity, AttemptTerms, ProviderEntry, Strategy
+from ...application.plan import Affinity, AttemptTerms, ProviderEntry, RouteRules, Strategy
 from ...application.planning import Planner, RouteSpec, TargetSpec
 from ...application.ports import StateLimits
 from ...domain.request import SchemaRules
@@ -11,12 +13,14 @@ from ..settings.routing import RouteSettings
 from ..settings.sections import KeySettings, ServerSettings, Settings, StateSettings
 
 
-def planner(settings: Settings, entries: tuple[ProviderEntry, ...]) -> Planner:
-    routes = [_route(route) for route in settings.routes]
+def planner(
+    settings: Settings, entries: tuple[ProviderEntry, ...], rules: Mapping[str, RouteRules]
+) -> Planner:
+    routes = [_route(route, rules.get(route.model)) for route in settings.routes]
     return Planner(entries, routes, settings.routing.policy)
 
 
-def _route(route: RouteSettings) -> RouteSpec:
+def _route(route: RouteSettings, rules: RouteRules | None) -> RouteSpec:
     return RouteSpec(
         route.model,
         tuple(
@@ -34,7 +38,8 @@ def _route(route: RouteSettings) -> RouteSpec:
         ),
         Strategy(route.strategy),
         affinity_of(route.affinity),
-        fallbacks=route.fallbacks,
+        rules,
+        route.fallbacks,
     )
 
 
