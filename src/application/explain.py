@@ -15,9 +15,10 @@ from ..domain.journal import Journal
 from ..domain.redaction import REDACTED, redact
 from ..domain.request import GenerationRequest
 from .context import compose_alone, compose_apart
-from .plan import Plan, Target
-from .planning import Planner
+from .plan import Plan, Strategy, Target
 from .ports import NotSent, UpstreamCall
+from .routing.order import Order
+from .routing.router import Router
 
 # The headers whose values are nobody's secret. Of the others, which configurations may bring, only
 # the names are told.
@@ -29,6 +30,9 @@ _OPEN_HEADERS: Final = frozenset(
     }
 )  # fmt: skip
 _OPEN_QUERY: Final = frozenset({"alt", "api-version", "beta"})
+_GOES_BY_STATE: Final = frozenset(
+    {Strategy.LEAST_CONNECTIONS, Strategy.LATENCY, Strategy.AVAILABILITY}
+)
 _STAND_IN: Final = re.compile(r"(?:[\w-]{1,32} )?\{[A-Za-z ]{1,40}\}")
 _SCHEME: Final = re.compile(r"(?:Bearer|Basic) (?=.)", re.IGNORECASE)
 
@@ -67,7 +71,7 @@ Outcome: TypeAlias = WouldSend | WouldRefuse | AnswersItself
 
 @dataclass(frozen=True, slots=True)
 class ExplainedTarget:
-    """`number` counts from 1, in the order of the plan."""
+    """`number` is its place in the plan, from 1; what is tried first may have any."""
 
     number: int
     target: Target
@@ -76,11 +80,19 @@ class ExplainedTarget:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`notes` say in which ways the truth may be another."""
+    """`targets` are those that are tried, in their order, or the one that was asked for.
 
-    plan: Plan
+    `order` tells why, and why others are not. `notes` say in which ways the truth may be another.
+    """
+
+    order: Order
     targets: tuple[ExplainedTarget, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def plan(self) -> Plan:
+        """Return the plan that is followed, which is another's where a rule leads there."""
+        return self.order.plan
 
     @property
     def works(self) -> bool:
@@ -90,35 +102,45 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Explain:
-    """The planner's providers must be dry, or they are called."""
+    """The router's providers must be dry, or they are called.
 
-    planner: Planner
+    `live` says that the states of targets are those of a running gateway.
+    """
+
+    router: Router
+    live: bool = False
 
     async def explain(self, request: GenerationRequest, only: int | None = None) -> Explanation:
         """Return what each target would be sent; `only` is the number of a single one.
 
         Raises:
             ModelNotFound: nothing stands behind the name.
+            Forbidden: a rule refuses the request.
         """
-        plan = self.planner.plan(request.model)
+        order = self.router.order(request, tell=True)
+        plan = order.plan
         notes = [*self._notes(plan), *_notes_on_turn(request)]
         if request.turn is not None:
             content = request.content
             compose = compose_alone if _continued(request) is None else compose_apart
             request = replace(request, content=Deferred(lambda: compose(content.get())))
-        chosen = slice(None) if only is None else slice(only - 1, only)
-        numbered = list(enumerate(plan.targets, 1))[chosen]
+        numbered = [(number_of(plan, target), target) for target in order.targets]
+        if only is not None:
+            numbered = list(enumerate(plan.every_target, 1))[only - 1 : only]
         targets = [
             ExplainedTarget(number, target, await _outcome(plan, target, request))
             for number, target in numbered
         ]
         if any(_fetches(one.outcome) for one in targets):
             notes.append("images by address are not fetched: one white dot stands for each")
-        return Explanation(plan, tuple(targets), tuple(notes))
+        return Explanation(order, tuple(targets), tuple(notes))
 
     def _notes(self, plan: Plan) -> list[str]:
-        providers = self.planner.providers
-        known = {entry.id for entry in self.planner.models()}
+        if plan.strategy in _GOES_BY_STATE and not self.live:
+            return ["how the targets do is known to a running gateway alone: --live asks it"]
+        planner = self.router.planner
+        providers = planner.providers
+        known = {entry.id for entry in planner.models()}
         named = {one.name for one in providers}
         if plan.route in known or plan.route.partition("/")[0] in named:
             return []
@@ -129,6 +151,11 @@ class Explain:
             f"nobody was asked what they serve ({', '.join(unasked)}): "
             "a running gateway may know better who has this model"
         ]
+
+
+def number_of(plan: Plan, target: Target) -> int:
+    """Return the place of a target in its plan, from 1."""
+    return next(number for number, one in enumerate(plan.every_target, 1) if one is target)
 
 
 def _notes_on_turn(request: GenerationRequest) -> list[str]:

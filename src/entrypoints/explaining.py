@@ -1,13 +1,13 @@
 """Reads a request from a body alone, as whoever serves it would: for `modelmux explain`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..application.ports import Clock, IdSource, Sealer
 from ..domain.dialect import Dialect
 from ..domain.journal import Journal
-from ..domain.request import Caller, GenerationRequest
+from ..domain.request import NO_TERMS, Caller, GenerationRequest
 from .body_decoder import BodyDecoder
 from .client_dialect import ClientDialect
 from .dialects import client_dialects
@@ -75,10 +75,12 @@ async def read_request(
     sealer: Sealer,
     ids: IdSource,
     clock: Clock,
+    headers: Mapping[str, str] = NO_TERMS,
 ) -> ReadRequest | None:
     """Return the request that `body` is, in the language `named`; None if none can be told.
 
-    What it holds that is sealed opens for its `caller` alone.
+    What it holds that is sealed opens for its `caller` alone. `headers` have names in small
+    letters.
 
     Raises:
         RequestError: the top level of the body is wrong.
@@ -89,8 +91,11 @@ async def read_request(
     spoken = _find(dialect, client_dialects(sealer))
     members, envelope, content = await BodyDecoder(spoken).decode(body, caller)
     turn = spoken.begin_turn(envelope, caller, ids.new(spoken.id_prefix), clock.now())
-    terms = spoken.read_terms({})
-    request = spoken.asked(members, envelope, content, caller, turn, terms, Journal())
+    raw = {name.encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
+    terms = spoken.read_terms(raw)
+    request = spoken.asked(
+        members, envelope, content, caller, turn, terms, Journal(), len(body), headers
+    )
     return ReadRequest(request, named is None)
 
 

@@ -3,35 +3,28 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, assert_never
+from typing import Annotated
 
 import msgspec
 import typer
 
-from ...application.explain import (
-    AnswersItself,
-    Explain,
-    ExplainedTarget,
-    Explanation,
-    WouldRefuse,
-    WouldSend,
-)
-from ...domain.adjustments import Adjustment
+from ...application.explain import Explain, Explanation
 from ...domain.dialect import Dialect
-from ...domain.errors import ConfigurationError, RequestError
+from ...domain.errors import ConfigurationError
 from ...domain.request import Caller
+from ..caller_headers import told_headers
 from ..container import Container
 from ..explaining import ReadRequest, read_request
 from ..opening import open_seal, running
 from ..settings.file import Loaded
-from ..settings.raw_tables import is_list, is_table
-from .console import ConfigOption, JsonOption, in_one_line, print_result, say
+from .asking_health import configured_url
+from .console import ConfigOption, JsonOption, print_result
+from .explained import as_json, tell
+from .live_targets import take_over_live
 from .loading import load
-
-_LONGEST_SHOWN: Final = 400
-_SHOWN: Final = 60
 
 
 def run(
@@ -46,6 +39,20 @@ def run(
     tenant: Annotated[
         str, typer.Option("--tenant", help="Whose it is: what is sealed opens for its owner.")
     ] = "local",
+    headers: Annotated[
+        list[str] | None,
+        typer.Option("--header", "-H", help="One of its headers, as name: value; repeatable."),
+    ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="A tag of the caller's key; repeatable.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the running gateway how its targets do.")
+    ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="Address of that gateway.", show_default="from configuration"),
+    ] = None,
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -53,13 +60,48 @@ def run(
     loaded = load(config)
     body = _read(file, loaded.settings.server.max_body_bytes)
     container = Container(loaded=_keeping_keys(loaded), dry=True)
-    read, explanation = asyncio.run(_explain(container, body, dialect, Caller(tenant), target))
+    caller = Caller(tenant, tags=tuple(tags or ()))
+    asked = _Asked(body, dialect, caller, _parsed(headers or ()), target)
+    if live or url is not None:
+        now = container.clock().monotonic()
+        take_over_live(container.target_states(), url or configured_url(config), now)
+        asked.live = True
+    read, explanation = asyncio.run(_explain(container, asked))
     if json_output:
-        print_result(json.dumps(_as_json(read, explanation), indent=2, ensure_ascii=False))
+        print_result(json.dumps(as_json(read, explanation), indent=2, ensure_ascii=False))
     else:
-        _tell(read, explanation)
+        tell(read, explanation)
     if not explanation.works:
         raise typer.Exit(1)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is to be explained."""
+
+    body: bytes
+    dialect: Dialect | None
+    caller: Caller
+    headers: Mapping[str, str]
+    target: int | None
+    live: bool = False
+
+
+def _parsed(headers: Iterable[str]) -> Mapping[str, str]:
+    """Return headers as routing is told of them.
+
+    Raises:
+        ConfigurationError: one is no name and value.
+    """
+    pairs: dict[bytes, bytes] = {}
+    for header in headers:
+        name, colon, value = header.partition(":")
+        if not colon or not name.strip():
+            raise ConfigurationError(
+                f"this is no header: {header}", where="--header", hint='--header "x-session: abc"'
+            )
+        pairs[name.strip().lower().encode()] = value.strip().encode()
+    return told_headers(pairs)
 
 
 def _read(file: str, limit_bytes: int) -> bytes:
@@ -92,139 +134,23 @@ def _keeping_keys(loaded: Loaded) -> Loaded:
     return Loaded(settings, nothing.origins, nothing.file, nothing.environ, nothing.found)
 
 
-async def _explain(
-    container: Container, body: bytes, dialect: Dialect | None, caller: Caller, target: int | None
-) -> tuple[ReadRequest, Explanation]:
+async def _explain(container: Container, asked: _Asked) -> tuple[ReadRequest, Explanation]:
     async with running(container):
         sealer = await open_seal(container)
-        clock, ids, planner = container.clock(), container.ids(), container.planner()
-        read = await read_request(body, dialect, caller, sealer=sealer, ids=ids, clock=clock)
+        read = await read_request(
+            asked.body, asked.dialect, asked.caller, sealer=sealer, ids=container.ids(),
+            clock=container.clock(), headers=asked.headers,
+        )  # fmt: skip
         if read is None:
             raise ConfigurationError(
                 "this body is in no language known here: it has neither messages nor input nor "
                 "prompt", where="FILE", hint=f"--dialect {' | '.join(Dialect)}",
             )  # fmt: skip
-        plan = planner.plan(read.request.model)
-        if target is not None and target > len(plan.targets):
-            raise ConfigurationError(
-                f"{plan.route} has {len(plan.targets)} targets", where="--target"
-            )
-        return read, await Explain(planner).explain(read.request, target)
-
-
-def _tell(read: ReadRequest, explanation: Explanation) -> None:
-    plan, request = explanation.plan, read.request
-    guessed = ", guessed" if read.guessed else ""
-    streamed = ", streamed" if request.stream else ""
-    print_result(f'request  "{request.model}" ({request.dialect}{guessed}{streamed})')
-    print_result(f"plan     {plan.route}, policy {plan.policy}")
-    for number, target in enumerate(plan.targets, 1):
-        provider = target.provider
-        told = f"{provider.name}/{target.model} ({provider.type}): {target.reason}"
-        print_result(f"  {number}. {told}")
-    for one in explanation.targets:
-        print_result("")
-        for line in _lines_of(one):
-            print_result(line)
-    for note in explanation.notes:
-        say(f"note: {note}")
-
-
-def _lines_of(one: ExplainedTarget) -> Iterator[str]:
-    name = f"{one.number}. {one.target.provider.name}/{one.target.model}"
-    outcome = one.outcome
-    match outcome:
-        case WouldRefuse(error):
-            yield f"{name}: refused"
-            yield f"  {in_one_line(error)}"
-        case AnswersItself(adjustments):
-            yield f"{name}: answered by the gateway itself"
-            yield from (_adjusted(it, told=True) for it in adjustments)
-        case WouldSend(call, relayed, adjustments, told, more):
-            yield f"{name}: {'relayed' if relayed else 'translated'}"
-            yield from (_adjusted(it, told=it in told) for it in adjustments)
-            yield f"{call.method} {call.url}"
-            yield from (f"{header}: {value}" for header, value in call.headers)
-            yield ""
-            yield _pretty(call.body)
-            if more:
-                yield "(the first of several calls, each for a part of the input)"
-        case _:
-            assert_never(outcome)
-
-
-def _adjusted(adjustment: Adjustment, *, told: bool) -> str:
-    quiet = "" if told else " (the caller is not told)"
-    return f"  {adjustment}: {adjustment.detail}{quiet}"
-
-
-def _pretty(body: bytes) -> str:
-    return json.dumps(_shortened(json.loads(body)), indent=2, ensure_ascii=False) if body else ""
-
-
-def _shortened(value: object) -> object:
-    """Return plain JSON in which files and images are cut: nobody reads them."""
-    if is_table(value):
-        return {key: _shortened(one) for key, one in value.items()}
-    if is_list(value):
-        return [_shortened(one) for one in value]
-    if isinstance(value, str) and len(value) > _LONGEST_SHOWN and not any(map(str.isspace, value)):
-        return f"{value[:_SHOWN]}... ({len(value)} letters)"
-    return value
-
-
-# Any: what `json.dumps` takes
-def _as_json(read: ReadRequest, explanation: Explanation) -> Mapping[str, Any]:
-    plan, request = explanation.plan, read.request
-    return {
-        "model": request.model,
-        "dialect": request.dialect,
-        "guessed": read.guessed,
-        "stream": request.stream,
-        "route": plan.route,
-        "policy": plan.policy,
-        "plan": [
-            {
-                "provider": target.provider.name,
-                "type": target.provider.type,
-                "model": target.model,
-                "reason": target.reason,
-            }
-            for target in plan.targets
-        ],
-        "targets": [{"number": one.number, **_outcome(one)} for one in explanation.targets],
-        "notes": explanation.notes,
-    }
-
-
-def _outcome(one: ExplainedTarget) -> Mapping[str, Any]:
-    outcome = one.outcome
-    match outcome:
-        case WouldRefuse(error):
-            param = error.param if isinstance(error, RequestError) else None
-            return {"lane": "refused", "message": in_one_line(error), "param": param}
-        case AnswersItself(adjustments):
-            return {"lane": "own", "adjustments": [_member(it, told=True) for it in adjustments]}
-        case WouldSend(call, relayed, adjustments, told, more):
-            return {
-                "lane": "relayed" if relayed else "translated",
-                "adjustments": [_member(it, told=it in told) for it in adjustments],
-                "request": {
-                    "method": call.method,
-                    "url": call.url,
-                    "headers": call.headers,
-                    "body": json.loads(call.body) if call.body else None,
-                },
-                "more_calls": more,
-            }
-        case _:
-            assert_never(outcome)
-
-
-def _member(adjustment: Adjustment, *, told: bool) -> Mapping[str, Any]:
-    return {
-        "param": adjustment.param,
-        "action": adjustment.action,
-        "detail": adjustment.detail,
-        "told": told,
-    }
+        explain = Explain(container.router(), asked.live)
+        explanation = await explain.explain(read.request, asked.target)
+    plan, target = explanation.plan, asked.target
+    if target is not None and target > len(plan.every_target):
+        raise ConfigurationError(
+            f"{plan.route} has {len(plan.every_target)} targets", where="--target"
+        )
+    return read, explanation
