@@ -6,7 +6,17 @@ import httpx
 import pytest
 
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
-from modelmux.domain.errors import ConfigurationError
+from modelmux.adapters.memory.state import MemoryState
+from modelmux.adapters.memory.state_store import MemoryStateStore
+from modelmux.adapters.system.clock import SystemClock
+from modelmux.application.check_health import CheckHealth
+from modelmux.application.plan import ProviderEntry
+from modelmux.application.planning import Planner
+from modelmux.application.ports import Totals
+from modelmux.application.store_guard import StoreGuard
+from modelmux.application.targets import TargetStates
+from modelmux.domain.capabilities import Capabilities
+from modelmux.domain.errors import ConfigurationError, StoreError
 from modelmux.domain.events import FinishReason, RelayedBytes, ResponseFinished, ResponseStarted
 from modelmux.entrypoints.server import listen
 from tests.support.http_server import RunningServer, services_with, serving_http
@@ -52,6 +62,66 @@ def test_health_tells_version_uptime_and_providers(client: httpx.Client) -> None
     assert (health["status"], health["providers"][0]["name"]) == ("ok", "p")
     assert health["uptime_seconds"] >= 0
     assert health["version"]
+
+
+def test_health_tells_what_is_behind_and_nothing_that_is_secret() -> None:
+    clock = SystemClock()
+    states = TargetStates()
+    well = ProviderEntry("p", "scripted", ScriptedProvider(RELAYED), lambda _: Capabilities())
+    state = states.of("p", "m")
+    state.admit(clock.monotonic())
+    state.began(clock.monotonic(), 0.125, trial=False)
+    store = StoreGuard(MemoryStateStore(MemoryState(), clock), clock)
+    check = CheckHealth(Planner([well]), clock, states, lambda: Totals(200, 3, 100.0), store)
+    services = services_with(ScriptedProvider(RELAYED), check_health=check, store_counts=True)
+    with (
+        serving_http(services) as running,
+        httpx.Client(base_url=running.url, trust_env=False) as client,
+    ):
+        health = client.get("/health").json()
+        assert set(health) == {
+            "status", "version", "uptime_seconds", "providers", "metrics", "state_store", "cache",
+            "provider",
+        }  # fmt: skip
+        assert health["provider"] == health["providers"][0]
+        (target,) = health["provider"].pop("targets")
+        assert health["provider"] == {
+            "name": "p", "type": "scripted", "healthy": True, "detail": "answers calls",
+            "last_check": health["provider"]["last_check"], "breaker": "closed",
+            "error_rate": 0.0, "avg_latency_ms": 125.0,
+        }  # fmt: skip
+        assert target == {
+            "model": "m", "breaker": "closed", "resting_s": 0.0, "first_event_ms": 125.0,
+            "error_rate": 0.0, "in_flight": 1,
+        }  # fmt: skip
+        assert health["metrics"] == {
+            "total_requests": 200, "success_rate": 0.985, "avg_latency_ms": 500.0,
+        }  # fmt: skip
+        assert (health["state_store"], health["cache"]) == ("up", "off")
+        assert client.get("/health/ready").json() == {"status": "ok", "state_store": "up"}
+        state.rest(clock.monotonic(), 60.0)
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["status"]) == (503, "no_usable_target")
+        store.failed(StoreError("gone"))
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["status"]) == (503, "store_down")
+        assert client.get("/health").json()["status"] == "degraded"
+        assert client.get("/health/live").status_code == 200
+
+
+def test_a_lost_store_is_told_but_counts_only_where_it_shall() -> None:
+    clock = SystemClock()
+    store = StoreGuard(MemoryStateStore(MemoryState(), clock), clock)
+    store.failed(StoreError("gone"))
+    check = CheckHealth(Planner([]), clock, store=store)
+    services = services_with(ScriptedProvider(RELAYED), check_health=check)
+    with (
+        serving_http(services) as running,
+        httpx.Client(base_url=running.url, trust_env=False) as client,
+    ):
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (200, {"status": "ok", "state_store": "down"})
+        assert "provider" not in client.get("/health").json()
 
 
 def test_a_draining_server_is_alive_but_not_ready(

@@ -26,6 +26,17 @@ class Bad(NamedTuple):
 
 
 BAD = {
+    "a provider that is unwell is asked less": Bad(
+        "[health]\nprobe_every_s = 10\nprobe_when_unwell_s = 20\n",
+        "health.probe_when_unwell_s is longer than health.probe_every_s",
+        "3:1",
+        "a provider that is unwell is asked more often, not less",
+    ),
+    "no series": Bad(
+        "[metrics]\nmax_series = 5\n",
+        "metrics.max_series: expected a whole number >= 10",
+        "2:1",
+    ),
     "two stores": Bad(
         '[storage]\npath = "a.db"\nurl = "postgresql://db/x"\n',
         "storage: path and url are two places for the same things",
