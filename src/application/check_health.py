@@ -140,7 +140,9 @@ class CheckHealth:
         if entry.probe is None:
             return
         report = await entry.probe.probe()
-        self._probed[entry.name] = _Probed(report, self.clock.now(), self.clock.monotonic())
+        at = self.clock.monotonic()
+        self._probed[entry.name] = _Probed(report, self.clock.now(), at)
+        self.states.probed(entry.name, at, healthy=report.healthy)
         if report.models and not entry.models:
             self.planner.learn(entry.name, report.models)
 

@@ -285,6 +285,7 @@ class TargetStates:
 
     def __init__(self, terms: BreakerTerms = _DEFAULT_TERMS, clock: Clock | None = None) -> None:
         self._states: dict[tuple[str, str], TargetState] = {}
+        self._unwell: dict[str, float] = {}
         self._terms = terms
         self._clock = clock
 
@@ -301,6 +302,21 @@ class TargetStates:
     def known(self, provider: str, model: str) -> TargetState | None:
         """Return the state of a target that was asked before."""
         return self._states.get((provider, model))
+
+    def probed(self, provider: str, now: float, *, healthy: bool) -> None:
+        """Take note of what a probe found."""
+        if healthy:
+            self._unwell.pop(provider, None)
+        else:
+            self._unwell[provider] = now
+
+    def is_unwell(self, provider: str, model: str) -> bool:
+        """Return whether a probe found the provider unwell after the model answered last."""
+        since = self._unwell.get(provider)
+        if since is None:
+            return False
+        state = self._states.get((provider, model))
+        return state is None or state.answered_at is None or state.answered_at <= since
 
     def __iter__(self) -> Iterator[TargetState]:
         return iter(tuple(self._states.values()))

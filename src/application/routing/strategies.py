@@ -26,6 +26,7 @@ _NEAR_ERRORS: Final = 0.02
 # The share of requests that go to another than the best, so that what became faster is noticed.
 _CURIOUS: Final = 0.02
 _MOST_ERRORS: Final = 0.95
+_UNWELL: Final = 2.0  # more than all calls failing
 _BYTES_A_TOKEN: Final = 4
 _OUTPUT_TOKENS: Final = 500
 
@@ -209,7 +210,10 @@ class Cost(Chooser):
 
 @dataclass(frozen=True, slots=True)
 class Availability(Chooser):
-    """The fewest failures of late; equals are drawn by weight."""
+    """The fewest failures of late; equals are drawn by weight.
+
+    One whose provider a probe found unwell, and which did not answer since, comes last.
+    """
 
     states: TargetStates
     clock: Clock
@@ -220,10 +224,14 @@ class Availability(Chooser):
         return drawn(targets, self.draw, lambda one: _from(near, self._failed(one)))
 
     def reason(self, target: Target, _size_bytes: int, /) -> str:
+        if self.states.is_unwell(target.provider.name, target.model):
+            return "its provider was found unwell"
         known = _known(self.states, target) is not None
         return f"{self._failed(target):.1%} failed of late" if known else "never asked"
 
     def _failed(self, target: Target) -> float:
+        if self.states.is_unwell(target.provider.name, target.model):
+            return _UNWELL
         state = _known(self.states, target)
         return state.recent_error_rate(self.clock.monotonic()) if state else 0.0
 

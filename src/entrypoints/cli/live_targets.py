@@ -22,6 +22,7 @@ class _Target(msgspec.Struct, frozen=True):
 
 class _Provider(msgspec.Struct, frozen=True):
     name: str
+    healthy: bool | None = None
     targets: tuple[_Target, ...] = ()
 
 
@@ -50,6 +51,7 @@ def take_over_live(states: TargetStates, url: str, now: float) -> None:
             f"what answers at {url} is no gateway of this version: {error}", where="--live"
         ) from error
     for provider in health.providers:
+        states.probed(provider.name, now, healthy=provider.healthy is not False)
         for target in provider.targets:
             first_event_ms = target.first_event_ms
             states.of(provider.name, target.model).take_over(

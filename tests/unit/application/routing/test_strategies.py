@@ -170,6 +170,22 @@ def test_the_most_available_share(crossing: Crossing) -> None:
     assert order_of(router)[2] == "a"
 
 
+def test_who_was_found_unwell_comes_last_until_it_answers(crossing: Crossing) -> None:
+    router = crossing.router(route("a", "b", strategy=Strategy.AVAILABILITY))
+    crossing.state("b").error_rate = 0.9
+    crossing.clock.advance(1)
+    crossing.states.probed("a", crossing.clock.monotonic(), healthy=False)
+    order = router.order(asking(model="r"), tell=True)
+    assert names(order.targets) == "ba"
+    assert order.reasons[1] == "its provider was found unwell"
+    crossing.state("a").answered_at = crossing.clock.monotonic() + 1
+    assert order_of(router) == "ab"
+    crossing.state("a").answered_at = None
+    assert order_of(router) == "ba"
+    crossing.states.probed("a", crossing.clock.monotonic(), healthy=True)
+    assert order_of(router) == "ab"
+
+
 @pytest.mark.parametrize("strategy", [Strategy.AVAILABILITY, Strategy.LATENCY])
 def test_failures_of_long_ago_are_forgotten(crossing: Crossing, strategy: Strategy) -> None:
     for name in ("a", "b"):
