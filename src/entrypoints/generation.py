@@ -88,7 +88,9 @@ class GenerationHandler(Generic[EnvelopeT]):
         """Return the running answer; what was read to get it is let go of with this frame."""
         services, exchange, dialect = self._services, run.exchange, self._dialect
         if services.shedding is not None:
-            services.shedding.admit(run.headers)
+            place = services.shedding.admit(run.headers)
+            if place is not None:
+                await place
         run.terms = dialect.read_terms(run.headers)
         caller = admit(
             run.headers,

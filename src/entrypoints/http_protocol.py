@@ -48,7 +48,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     __slots__ = (
         "_asgi", "_framing", "_handed_over_whole", "_head_bytes", "_head_timer", "_in_body",
         "_in_head", "_in_message", "_limits", "_linger_timer", "_parser", "_parts", "_refusal",
-        "_running", "_shedding", "_write_timer",
+        "_running", "_shedding", "_was_turned_away", "_write_timer",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +77,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._framing: set[bytes] = set()
         self._handed_over_whole = False
         self._refusal: Refusal | None = None
+        self._was_turned_away = False
         # The cycle that is answering; the latest may wait behind it.
         self._running: RequestResponseCycle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
@@ -109,6 +110,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._refusal is not None:
             return
         if not self._in_message:
+            if self._shedding is not None and self._shedding.is_full and self._turn_away(data):
+                return
             offer = data.find(_OFFER, 0, _OFFER_WITHIN)
             if 0 <= offer < data.find(b"\r\n\r\n"):
                 data = data.replace(_OFFER, _NO_OFFER, 1)
@@ -126,6 +129,27 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._hand_over()
             self._look_after_head()
+
+    def _turn_away(self, data: bytes) -> bool:
+        """Refuse a call that came in one piece, unread, while there is no room for it."""
+        latest = self._latest()
+        if self._shedding is None or (latest is not None and not latest.response_complete):
+            return False
+        answer = self._shedding.turn_away_whole(data)
+        if answer is None:
+            return False
+        self.transport.write(answer)
+        self._was_turned_away = True
+        return True
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self._was_turned_away:  # it is not idle, it only got no further than the door
+            self._was_turned_away = False
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            super().timeout_keep_alive_handler()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -247,6 +271,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        if self._shedding is not None:
+            self._shedding.comes()
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
@@ -325,7 +351,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _head_too_slow(self) -> None:
         self._head_timer = None
-        if self._in_head:
+        if self._was_turned_away and not self._in_head:
+            self._was_turned_away = False
+            self._await_head()
+        elif self._in_head:
             self._refuse(describe(BodyTooSlow("The head of the request did not arrive in time.")))
         else:
             self.transport.close()

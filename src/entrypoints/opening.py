@@ -22,7 +22,7 @@ async def running(container: Container) -> AsyncGenerator[None]:
     async with AsyncExitStack() as stack:
         lag, shedding = container.loop_lag(), container.shedding()
         if shedding is not None:
-            shedding.start(asyncio.get_running_loop().time)
+            shedding.start()
         lag.start()
         stack.callback(lag.stop)
         stack.push_async_callback(container.fetcher().aclose)

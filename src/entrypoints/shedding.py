@@ -1,21 +1,22 @@
 """Refuses new calls while there are more of them than this process can answer.
 
-Time: uvloop's clock stands still while the loop works through what is ready. How long ago it was
-set says how long those who came together with this call have taken already, for next to nothing.
-A burst is worked off, however long its last one waits, up to `max_lag_s`. Only where the wait has
-stood above `target_lag_s` for that long it is no burst: then each turn of the loop serves for
-`target_lag_s` and refuses the rest, so that it is never idle while it refuses. (CoDel tells a good
-queue from a bad one in the same way. Source: RFC 8289.) How many it served in a turn tells how
-many of the next may come as far as a handler; the others are refused by the connection itself, at a
-quarter of the price.
+Time: the loop takes in all that has arrived and then runs what that set going, in turns. A turn
+that has lasted `target_lag_s` begins no further calls: they wait in a room, first come first
+served, and each turn lets as many out as keeps it at that length. So a burst is worked off, and
+nobody who looks in from outside waits long to be looked at. The room holds what `max_lag_s` can
+work off; who comes while it is full is refused, by the connection itself and before there is a
+task for him, at a fraction of an answer's price. The loop is never idle while it refuses.
 
 Memory: from nine tenths on large bodies are refused, from ten all, while anything runs that
 could give some back. What runs is never ended; health and metrics are always answered.
 """
 
+import asyncio
 import itertools
 import logging
 import random
+import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,17 +28,19 @@ from ..domain.errors import Overloaded
 from .errors import describe
 from .loop_lag import LoopLag
 from .memory_use import MemoryUse
-from .messages.style import style_of
-from .wire_style import WireStyle
+from .messages.style import ANTHROPIC, style_of
+from .wire_style import OPENAI, WireStyle
 
 _log = logging.getLogger("modelmux.overload")
 
-# Fewer calls in one turn of the loop are no crowd: something else takes the time.
+# So many calls of a turn begin however long it has lasted: something else may take the time.
 _CROWD = 4
-# A turn without a long wait ends no overload; so many seconds without one do.
-_GAP_S = 0.25
-# Beyond what the last turn served: it may serve more now.
-_LEEWAY = 1.25
+_LEAST_ROOM = 16
+# How much more or less a turn may let out than the one before it.
+_LESS, _MORE = 0.7, 1.25
+# What a refusal costs, roughly: most of it is the system's.
+_REFUSAL_S = 50e-6
+_WEIGHT = 0.1
 _LARGE_BYTES: Final = 256 * 1024
 _NEARLY_FULL = 0.9
 _FULL = 1.0
@@ -47,6 +50,12 @@ _ID: Final = b"shed_%010d"  # always as long, so that the length of an answer is
 # So many answers are made, each with a wait of its own.
 _VARIANTS = 8
 _SHED_PREFIX: Final = "/v1/"
+_CALL: Final = b"POST /v1/"
+_MESSAGES: Final = b"post /v1/messages"
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d{1,9})(?=\r|$)")
+_ODD: Final = re.compile(
+    rb"\r\n(?:transfer-encoding|expect|upgrade|connection: *close)| http/1\.0\r"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +71,9 @@ class Shedding:
     """Decides at the head of each call; `running` tells how many calls run."""
 
     __slots__ = (
-        "_admitted", "_full", "_high_at", "_high_since", "_lag", "_looks", "_loop_time",
-        "_memory", "_monotonic", "_numbers", "_observer", "_quota", "_refused", "_seen",
-        "_seen_at", "_templates", "_terms", "_turn", "running", "sheds",
+        "_a_second", "_a_turn", "_begun", "_came", "_fresh", "_full", "_lag", "_looks", "_memory",
+        "_monotonic", "_numbers", "_observer", "_pumped_at", "_refused", "_room", "_templates",
+        "_terms", "_turn", "_turned_away", "running",
     )  # fmt: skip
 
     def __init__(
@@ -80,50 +89,67 @@ class Shedding:
         self._memory = memory
         self._observer = observer
         self._monotonic = monotonic
-        self._loop_time = monotonic  # until a loop runs nobody waits for it
         self.running: Callable[[], int] = _none
-        self.sheds = False
-        self._turn = 0.0
-        self._admitted = 0
-        self._quota = 0.0
-        self._seen_at = 0.0
-        self._seen = 0
-        self._high_since: float | None = None
-        self._high_at = 0.0
+        self._room: deque[asyncio.Future[None]] = deque()
+        self._pumped_at = 0.0
+        self._turned_away = 0
+        self._a_second = 0.0
+        # How many calls a turn lets out of the room, and how many began in this one.
+        self._a_turn = 1.0
+        self._begun = self._came = 0
+        self._turn: float | None = None
+        self._fresh = False
         self._full = 0.0
         self._looks = 0
         self._refused = 0
         self._numbers = itertools.count(1)
         self._templates: dict[tuple[bool, str, int], tuple[bytes, ...]] = {}
 
-    def start(self, loop_time: Callable[[], float]) -> None:
-        """Judge by a loop that runs; `loop_time` is when its present turn began."""
-        self._loop_time = loop_time
+    @property
+    def waiting(self) -> int:
+        """How many calls are in the room."""
+        return len(self._room)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether who comes now finds no place."""
+        if not self._room:
+            return False
+        # Those whose heads were read in this turn are on their way to the room.
+        taken = len(self._room) + (self._came if self._fresh else 0)
+        return taken >= max(self._a_second * self._terms.max_lag_s, _LEAST_ROOM)
+
+    def start(self) -> None:
+        """Look ten times a second at what no call tells, while the meter of the lag runs."""
         self._lag.tell(self._tick)
 
-    def admit(self, headers: Mapping[bytes, bytes]) -> None:
-        """Return if a call may go on; it is asked before the call's body is looked at.
+    def comes(self) -> None:
+        """The head of a call was read, and a task for it begins."""
+        if not self._fresh:
+            self._fresh = True
+            self._turn = self._monotonic()
+            self._begun = self._came = 0
+        self._came += 1
+
+    def admit(self, headers: Mapping[bytes, bytes]) -> "asyncio.Future[None] | None":
+        """Return what the call has to wait for, if anything; asked before its body is looked at.
 
         Raises:
             Overloaded: there is no time for it, or no memory.
         """
-        turn = self._loop_time()
-        now = self._monotonic()
-        waited_s = now - turn
-        if turn != self._turn:
-            if self.sheds:
-                self._quota = max(self._admitted, self._quota / 2)
-            self._turn = turn
-            self._admitted = 0
-        if waited_s >= self._terms.target_lag_s and self._admitted >= _CROWD:
-            self._note_wait(now)
-            if self.sheds or waited_s >= self._terms.max_lag_s:
-                self._refuse("lag")
-                raise _overloaded("time")
+        self._fresh = False
         if self._full >= _NEARLY_FULL and self._has_no_room(headers):
             self._refuse("memory")
             raise _overloaded("memory")
-        self._admitted += 1
+        # Another server tells nothing of the heads it reads: there time is not looked at.
+        if not self._room and (
+            self._turn is None
+            or self._begun < _CROWD
+            or self._monotonic() - self._turn < self._terms.target_lag_s
+        ):
+            self._begun += 1
+            return None
+        return self._wait()
 
     def turn_away(self, scope: Mapping[str, Any], connections: int) -> tuple[bytes, bool] | None:
         """Return the whole answer to a call that would be refused anyway, and whether to hang up.
@@ -132,40 +158,85 @@ class Shedding:
         """
         most = self._terms.max_connections
         crowded = most is not None and connections > most
-        if not (crowded or self.sheds) or not _is_call(scope):
+        if not crowded and not self.is_full:
             return None
-        if not crowded:
-            turn = self._loop_time()
-            if turn != self._seen_at:
-                self._seen_at = turn
-                self._seen = 0
-            self._seen += 1
-            if self._seen <= self._quota * _LEEWAY + _CROWD:
-                return None
+        if not _is_call(scope):
+            return None
+        self._turned_away += 1
         self._refuse("connections" if crowded else "lag")
         what = "connections" if crowded else "time"
         return self._answer(style_of(scope), what, closes=crowded), crowded
 
-    def _note_wait(self, now: float) -> None:
-        """Begin to shed once waits have been long for long."""
-        if self._high_since is None or now - self._high_at > _GAP_S:
-            self._high_since = now
-        self._high_at = now
-        if not self.sheds and now - self._high_since >= self._terms.max_lag_s:
-            self.sheds = True
-            self._quota = self._admitted
-            _log.warning("shedding_load", extra={"lag_s": round(self._lag.value_s, 3)})
+    def turn_away_whole(self, data: bytes) -> bytes | None:
+        """Return the answer to what a connection brought, if that is one call and all of it.
+
+        It is looked at no closer than that takes: what is odd goes the way of all others.
+        """
+        if not data.startswith(_CALL):
+            return None
+        head, _, body = data.partition(b"\r\n\r\n")
+        head = head.lower()
+        lengths = _LENGTH.findall(head)
+        if len(lengths) != 1 or int(lengths[0]) != len(body) or _ODD.search(head):
+            return None
+        self._turned_away += 1
+        self._refuse("lag")
+        messages = head.startswith(_MESSAGES) or b"\r\nanthropic-version:" in head
+        return self._answer(ANTHROPIC if messages else OPENAI, "time", closes=False)
+
+    def _wait(self) -> "asyncio.Future[None]":
+        """Return a place in the room.
+
+        Raises:
+            Overloaded: there is none.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._room:
+            self._a_turn = float(max(self._begun, 1))
+            self._pumped_at = self._monotonic()
+            self._turned_away = 0
+            self._a_second = self._a_turn / self._terms.target_lag_s
+            loop.call_soon(self._pump, loop)
+        elif self.is_full:
+            self._refuse("lag")
+            raise _overloaded("time")
+        place: asyncio.Future[None] = loop.create_future()
+        self._room.append(place)
+        return place
+
+    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the next ones out; once a turn, while anybody waits."""
+        now = self._monotonic()
+        rate = self._a_turn / max(now - self._pumped_at, 1e-6)
+        self._a_second += _WEIGHT * (rate - self._a_second)
+        # What is refused is no reason to answer less: the time that took does not count.
+        took_s = max(now - self._pumped_at - self._turned_away * _REFUSAL_S, 1e-6)
+        change = min(max(self._terms.target_lag_s / took_s, _LESS), _MORE)
+        self._a_turn = max(self._a_turn * change, 1.0)
+        self._pumped_at = now
+        self._turned_away = 0
+        room, left = self._room, int(self._a_turn)
+        while room and left:
+            place = room.popleft()
+            if not place.done():  # else its caller has gone
+                place.set_result(None)
+                left -= 1
+        if room:
+            loop.call_soon(self._pump, loop)
 
     def _tick(self) -> None:
-        """Ten times a second: see whether it is over, and look at the memory now and then."""
-        if self.sheds and self._monotonic() - self._high_at > _GAP_S:
-            self.sheds = False
-            self._high_since = None
-            _log.warning("shedding_ended", extra={"refused": self._refused})
-            self._refused = 0
+        """Ten times a second: tell what was refused, and look at the memory now and then."""
         self._looks += 1
-        if self._looks >= _TICKS_A_LOOK and self._memory.is_bounded:
-            self._looks = 0
+        if self._looks < _TICKS_A_LOOK:
+            return
+        self._looks = 0
+        if self._refused:
+            _log.warning(
+                "load_shed",
+                extra={"refused": self._refused, "lag_s": round(self._lag.value_s, 3)},
+            )
+            self._refused = 0
+        if self._memory.is_bounded:
             self._full = self._memory.share()
 
     def _has_no_room(self, headers: Mapping[bytes, bytes]) -> bool:
