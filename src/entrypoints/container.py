@@ -87,7 +87,7 @@ from .settings.sections import (
     Settings,
     StateSettings,
 )
-from .wiring import attempts, limiting, observing, prices, values, weighing
+from .wiring import attempts, caching, limiting, observing, prices, values, weighing
 from .wiring.parts import Adapter, OwnFetcher, Seal, Store, Surroundings
 
 
@@ -323,6 +323,20 @@ def _limiter(
     return shared
 
 
+def _answers(
+    loaded: Loaded, clock: Clock, observer: Observer, *, patient: bool = False
+) -> caching.Answers:
+    settings = loaded.settings
+    url = settings.storage.redis_url
+    if settings.cache.backend == "memory" or url is None:
+        routes = [route.model for route in settings.routes]
+        return caching.in_memory(settings.cache, routes, clock, observer)
+    answers: caching.Answers = _part("caching_redis", "redis").build(
+        url, settings.cache.max_answer_bytes, clock, observer, patient=patient
+    )
+    return answers
+
+
 def _rules(loaded: Loaded, prices: PriceBook) -> Mapping[str, RouteRules]:
     if not any(route.rules for route in loaded.settings.routes):
         return {}
@@ -383,8 +397,12 @@ class Container(containers.DeclarativeContainer):
     planner = providers.Singleton(values.planner, settings, entries, rules)
     router = providers.Singleton(Router, planner, target_states, clock, price_book)
     respond = providers.Singleton(Respond, router, price_book, hedges)
+    answers = providers.Singleton(_answers, loaded, clock, observer)
+    cached = providers.Singleton(
+        caching.around, respond, router, answers.provider, settings, clock, observer
+    )
     limited = providers.Singleton(
-        limiting.around_all, respond, limit_rules, admission.provider, planner, clock, observer
+        limiting.around_all, cached, limit_rules, admission.provider, planner, clock, observer
     )
     turns = store.provided.turns
     turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)
@@ -421,6 +439,17 @@ def limits_are_there(container: Container) -> bool:
     return limiting.are_there(container.loaded().settings)
 
 
+def kept_answers(container: Container, *, patient: bool) -> caching.Answers:
+    """Return where answers are kept, for who looks after them; whoever asks closes it."""
+    loaded, clock = container.loaded(), container.clock()
+    return _answers(loaded, clock, container.observer(), patient=patient)
+
+
+def answers_are_kept(container: Container) -> bool:
+    """Return whether any route has a cache."""
+    return caching.routes(container.loaded().settings) is not None
+
+
 def _gauges(container: Container) -> Iterable[GaugeSource]:
     """Yield whoever can tell how things stand."""
     yield from (adapter.gauges for adapter in container.adapters().values())
@@ -430,6 +459,8 @@ def _gauges(container: Container) -> Iterable[GaugeSource]:
     yield container.store_guard().readings
     if limits_are_there(container):
         yield container.admission().readings
+    if answers_are_kept(container):
+        yield container.answers().gauges
 
 
 def services(container: Container, *, has_keys: bool, body_log: BodyLog | None = None) -> Services:
@@ -463,6 +494,6 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
         open_access=is_loopback(host) and not has_keys,
         limits=container.limits(),
         body_log=body_log,
-        tell_headers=values.wants_headers(loaded.settings),
+        tell_headers=values.header_reader(loaded.settings),
         shedding=container.shedding(),
     )

@@ -15,6 +15,13 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _MAX_NAME = 256
 _MAX_ADJUSTED = 2048
 _MAX_REMEMBERED = 4096
+# Who joined another's call was given what somebody else has asked for, as with a hit.
+_CACHE = {
+    took: (b"x-modelmux-cache", told)
+    for took, told in (
+        ("hit", b"hit"), ("joined", b"hit"), ("miss", b"miss"), ("bypass", b"bypass"),
+    )
+}  # fmt: skip
 
 
 def request_id(headers: Mapping[bytes, bytes], ids: IdSource) -> str:
@@ -46,6 +53,10 @@ class AnswerHeaders:
             headers.append((b"x-modelmux-attempts", b"%d" % journal.attempts))
             if journal.told:
                 headers.append((b"x-modelmux-adjusted", _adjusted(journal.told)))
+        if journal.cache:
+            headers.append(_CACHE[journal.cache])
+            if journal.cache == "hit":
+                headers.append((b"age", b"%d" % journal.cache_age_s))
         return headers
 
     def _target(self, provider: str, model: str) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:

@@ -19,7 +19,6 @@ from .asgi import Receive, Scope, Send, headers_of
 from .authentication import admit
 from .body import check_body_headers, read_body
 from .body_decoder import BodyDecoder
-from .caller_headers import told_headers
 from .client_dialect import AnswerHead, ClientDialect, EnvelopeT, StreamEncoder
 from .errors import UNEXPECTED, Refusal, describe
 from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, request_id, send_whole
@@ -107,7 +106,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         members, envelope, content = await self._decoder.decode(body, caller)
         size_bytes = len(body)
         del body
-        told = told_headers(run.headers) if services.tell_headers else NO_TERMS
+        told = services.tell_headers(run.headers)
         run.headers = _READ  # a stream may run for an hour
         run.model = envelope.model
         exchange.stream = envelope.stream

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from ..application.filters.caching import Caching
 from ..application.ports import Sealer
 from ..domain.errors import ConfigurationError, StoreError
 from .container import Container, limits_are_there
@@ -42,6 +43,11 @@ async def running(container: Container) -> AsyncGenerator[None]:
             sweeping = container.sweeping()
             stack.push_async_callback(sweeping.aclose)
             sweeping.start()
+        cached = container.cached()
+        if isinstance(cached, Caching):
+            for closing in reversed(container.answers().closes):
+                stack.push_async_callback(closing)
+            stack.push_async_callback(cached.aclose)
         for keeper in (container.holding(), container.jobs()):
             stack.push_async_callback(keeper.aclose)
             keeper.start()

@@ -18,12 +18,11 @@ from ..application.ports import Answer, Exchange
 from ..domain.conversation import Item
 from ..domain.errors import InvalidRequest, ModelmuxError, UnsupportedFeature
 from ..domain.events import ResponseFinished
-from ..domain.request import NO_TERMS, Caller, GenerationRequest
+from ..domain.request import Caller, GenerationRequest
 from ..domain.turn import Turn
 from .asgi import Receive, Scope, Send
 from .authentication import admit
 from .body_decoder import BodyDecoder
-from .caller_headers import told_headers
 from .client_dialect import AnswerHead, ClientDialect, StreamEncoder
 from .errors import UNEXPECTED, Refusal, describe, encode_refusal
 from .exchange import CLIENT_GONE_STATUS, JSON, request_id
@@ -75,7 +74,7 @@ class ResponsesSocket:
         told = [(b"x-request-id", id_.encode("ascii"))]
         await send({"type": "websocket.accept", "headers": told})
         with suppress(OSError):  # what our server raises when the client has gone
-            carried = told_headers(headers) if services.tell_headers else NO_TERMS
+            carried = services.tell_headers(headers)
             connection = _Connection(services, self._dialect, self._decoder, caller, carried, send)
             await connection.run(receive)
 

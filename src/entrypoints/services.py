@@ -20,6 +20,7 @@ from ..application.ports import (
     Sealer,
 )
 from ..application.recall import Recall
+from .caller_headers import HeaderReader, no_headers
 from .responses.turn_wire import ResponsesWire
 from .shedding import Shedding
 
@@ -74,7 +75,7 @@ class Services:
     """`open_access` is for loopback addresses only: while there is no key, none is needed.
 
     `watch` takes who has gauges; `store_counts` makes a gateway without its store not ready.
-    `tell_headers` has requests carry the caller's headers: rules or affinity read them.
+    `tell_headers` picks the headers that requests carry: those that something reads.
     """
 
     respond: LlmProvider
@@ -91,5 +92,5 @@ class Services:
     open_access: bool = False
     limits: HttpLimits = field(default=DEFAULT_LIMITS)
     body_log: BodyLog | None = None
-    tell_headers: bool = False
+    tell_headers: HeaderReader = no_headers
     shedding: Shedding | None = None

@@ -63,7 +63,7 @@ class HandFed(LlmProvider):
         journal.provider, journal.model, journal.outcome = "up", "upstream-model", "failed"
         journal.attempts += 1
         self.requests.append(request)
-        begun = asyncio.get_running_loop().create_future()
+        begun: asyncio.Future[HandFedAnswer] = asyncio.get_running_loop().create_future()
         self._begun.append(begun)
         try:
             return await begun

@@ -37,6 +37,7 @@ VERBS: Mapping[str, Verb] = {
     "ask": Verb("ask", "Ask a model one question."),
     "explain": Verb("explain", "Show what would go upstream for a request; send nothing."),
     "keys": Verb("keys", "Make, list and revoke the keys of callers.", group=True),
+    "cache": Verb("cache", "Forget answers that are kept.", group=True),
     "state": Verb("state", "Export, erase or sweep what is kept of turns.", group=True),
     "schema": Verb("schema", "Print the JSON schema of the configuration."),
     "health": Verb("health", "Ask a running gateway how it is."),

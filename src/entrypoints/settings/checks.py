@@ -10,6 +10,7 @@ from ...domain.capabilities import Capabilities, refine
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
 from .checks_attempts import check_api_keys, check_breaker
+from .checks_caching import check_caching
 from .checks_limits import check_limits
 from .checks_limits import check_limits
 from .checks_prices import check_prices
@@ -82,6 +83,7 @@ def check_settings(
     check_routing(settings, origins)
     check_rules(settings, origins)
     check_limits(settings, origins)
+    check_caching(settings, origins)
     check_limits(settings, origins)
     keys: dict[KeyPath, str] = {
         ("keys", index, "name"): key.name for index, key in enumerate(settings.keys)

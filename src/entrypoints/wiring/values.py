@@ -8,9 +8,11 @@ from ...application.planning import Planner, RouteSpec, TargetSpec
 from ...application.ports import StateLimits
 from ...domain.request import SchemaRules
 from ...domain.secret import Secret
+from ..caller_headers import HeaderReader, cache_control, no_headers, told_headers
 from ..services import HttpLimits
 from ..settings.routing import RouteSettings
 from ..settings.sections import KeySettings, ServerSettings, Settings, StateSettings
+from . import caching
 
 
 def planner(
@@ -60,6 +62,13 @@ def wants_headers(settings: Settings) -> bool:
         bool(route.rules) or (route.affinity or "").startswith("header:")
         for route in settings.routes
     )
+
+
+def header_reader(settings: Settings) -> HeaderReader:
+    """Return what picks those headers of callers that something reads."""
+    if wants_headers(settings):
+        return told_headers
+    return no_headers if caching.routes(settings) is None else cache_control
 
 
 def configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:

@@ -30,7 +30,8 @@ CALLS = ResponseFinished((FinishReason.TOOL_CALLS,))
 
 
 def is_kept(*events: StreamEvent, tools: bool = False, told: str = "") -> bool:
-    adjustments = [Adjustment(*told.split("="), "")] if told else []
+    param, _, action = told.partition("=")
+    adjustments = [Adjustment(param, action, "")] if told else []
     return worth_keeping((START, *events), adjustments, tools=tools)
 
 

@@ -138,7 +138,9 @@ def _unions(kind: Any, seen: set[Any]) -> Iterator[list[type]]:
                 yield from _unions(hint, seen)
         return
     if origin in (Union, types.UnionType):
-        yield [one for one in get_args(kind) if dataclasses.is_dataclass(one)]
+        yield [
+            one for one in get_args(kind) if isinstance(one, type) and dataclasses.is_dataclass(one)
+        ]
     for one in get_args(kind):
         yield from _unions(one, seen)
 

@@ -1,0 +1,74 @@
+"""`modelmux cache purge`: forgets kept answers."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from ...domain.json_values import JsonObject
+from ..container import Container, kept_answers
+from ..settings.file import Loaded
+from .console import ConfigOption, JsonOption, print_result, say
+from .loading import load, nobody_there
+from .running import PortOption, ask_workers
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _group() -> None:
+    """With a callback, one verb alone stays a verb of its group."""
+
+
+@app.command("purge")
+def purge(
+    route: Annotated[
+        list[str] | None, typer.Option("--route", help="Of this route; may be repeated.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")] = None,
+    config: ConfigOption = None,
+    port: PortOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Forget the answers that are kept: all, or those of routes, of a tenant, or of both.
+
+    Answers in Redis are forgotten there; those in memory by the workers of the running gateway.
+    """
+    loaded = load(config, look=nobody_there)
+    if loaded.settings.cache.backend == "redis":
+        forgotten = asyncio.run(_purge(loaded, tenant, route or []))
+    else:
+        forgotten = _let_workers_purge(tenant, route or [], config, port)
+    if json_output:
+        print_result(msgspec.json.encode({"forgotten": forgotten}).decode())
+        return
+    print_result(f"{forgotten} forgotten")
+
+
+async def _purge(loaded: Loaded, tenant: str | None, routes: list[str]) -> int:
+    answers = kept_answers(Container(loaded=loaded), patient=True)
+    try:
+        return await answers.cache.purge(tenant, routes)
+    finally:
+        for close in answers.closes:
+            await close()
+
+
+def _let_workers_purge(
+    tenant: str | None, routes: list[str], config: Path | None, port: int | None
+) -> int:
+    """Return how many answers all workers have forgotten.
+
+    Raises:
+        typer.Exit: 1, no gateway is there, or a worker could not do it.
+    """
+    arguments: JsonObject = {"tenant": tenant, "routes": [*routes]}
+    answers = ask_workers("cache_purge", arguments, config, port)
+    failed = [answer for answer in answers if "error" in answer]
+    for answer in failed:
+        say(f"worker {answer.get('pid')}: {answer['error']}")
+    if failed:
+        raise typer.Exit(1)
+    return sum(int(str(answer["forgotten"])) for answer in answers)

@@ -1,0 +1,67 @@
+"""The part of the container for kept answers: where they are, and who asks for them."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from ...adapters.memory.cache import MemoryCache
+from ...adapters.stored.fingerprints import fingerprint
+from ...application.filters.caching import CachedRoutes, CacheRules, Caching
+from ...application.ports import Cache, Clock, GaugeSource, LlmProvider, Observer
+from ...application.routing.router import Router
+from ..settings.caching import CacheSettings, RouteCacheSettings
+from ..settings.sections import Settings
+from .parts import Closing, no_gauges
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Where answers are kept; `closes` are in the order to be called."""
+
+    cache: Cache
+    gauges: GaugeSource = no_gauges
+    closes: tuple[Closing, ...] = ()
+
+
+def routes(settings: Settings) -> CachedRoutes | None:
+    """Return which routes have a cache; None if there is none at all."""
+    default = _rules(settings.routing.cache)
+    named = {route.model: _rules(route.cache) for route in settings.routes}
+    if default is None and not any(named.values()):
+        return None
+    return CachedRoutes(named, default)
+
+
+def in_memory(
+    settings: CacheSettings, routes: Collection[str], clock: Clock, observer: Observer
+) -> Answers:
+    """Return a cache of this process; `routes` are those that metrics name."""
+    cache = MemoryCache(
+        clock,
+        observer,
+        max_bytes=settings.max_bytes,
+        max_answer_bytes=settings.max_answer_bytes,
+        routes=frozenset(routes),
+    )
+    return Answers(cache, cache.readings)
+
+
+def around(
+    inner: LlmProvider,
+    router: Router,
+    answers: Callable[[], Answers],
+    settings: Settings,
+    clock: Clock,
+    observer: Observer,
+) -> LlmProvider:
+    """Return `inner` behind the cache, or itself if no route has one."""
+    cached = routes(settings)
+    if cached is None:
+        return inner
+    most = settings.cache.max_answer_bytes
+    return Caching(inner, router, cached, answers().cache, fingerprint, clock, observer, most)
+
+
+def _rules(settings: RouteCacheSettings | None) -> CacheRules | None:
+    if settings is None:
+        return None
+    return CacheRules(settings.ttl_s, settings.requests == "all", settings.tools)
