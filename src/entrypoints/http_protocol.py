@@ -24,6 +24,7 @@ from .http_cycle import OneWriteCycle
 from .http_refusals import bad_request, head_too_large, whole_refusal
 from .services import HttpLimits
 from .shedding import Shedding
+from .watcher import RunningCalls
 
 _MAX_HEADERS = 256
 _MAX_PIPELINED = 16
@@ -46,9 +47,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     # Beside uvicorn's attributes these would be more than one dictionary can share the names of:
     # 1.2 KB for each connection.
     __slots__ = (
-        "_asgi", "_framing", "_handed_over_whole", "_head_bytes", "_head_timer", "_in_body",
-        "_in_head", "_in_message", "_limits", "_linger_timer", "_parser", "_parts", "_refusal",
-        "_running", "_shedding", "_was_turned_away", "_write_timer",
+        "_asgi", "_calls", "_framing", "_handed_over_whole", "_head_bytes", "_head_timer",
+        "_in_body", "_in_head", "_in_message", "_limits", "_linger_timer", "_parser", "_parts",
+        "_refusal", "_running", "_shedding", "_was_turned_away", "_write_timer",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: HttpLimits,
+        calls: RunningCalls,
         shedding: Shedding | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
@@ -66,6 +68,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # As in uvicorn: what follows a request that closes the connection is ignored.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._limits = limits
+        self._calls = calls
         self._shedding = shedding
         loaded: Any = getattr(config, "loaded_app")  # noqa: B009  # its stub is half unknown
         self._asgi: ASGI3Application = loaded
@@ -129,6 +132,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._hand_over()
             self._look_after_head()
+
+    def retire(self) -> None:
+        """Close after the next answer that can still say so, not before.
+
+        An idle connection stays: a client may be sending on it, and would take its end for a
+        failure. So does one whose answer has begun without a word of closing.
+        """
+        for cycle in (self._running, self._latest(), *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_started:
+                cycle.keep_alive = False
 
     def _turn_away(self, data: bytes) -> bool:
         """Refuse a call that came in one piece, unread, while there is no room for it."""
@@ -255,7 +268,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            keep_alive=(
+                version != "1.0" and parser.should_keep_alive() and not self._calls.retiring
+            ),
             on_response=self.on_response_complete,
         )
         if before is None or before.response_complete:

@@ -5,7 +5,6 @@ still runs then ends with an error event, exit code 0. A second SIGINT ends it a
 """
 
 import asyncio
-import errno
 import gc
 import math
 import socket
@@ -20,35 +19,22 @@ import uvicorn
 from ..domain.errors import ConfigurationError, ShuttingDown
 from .app import App
 from .http_protocol import BoundedHttpProtocol
+from .supervisor.listening import CannotListen, bind
 
 # After the answers' end is told, connections get this long to take it in.
 _LAST_WORDS_S = 2.0
 _RETRY_AFTER_S = 1.0
 _END_JOBS_S = 1.0
 _TELL_S = 0.1
-_LISTENING_HINTS = {
-    errno.EADDRINUSE: "another program uses the port; choose one with --port or server.port",
-    errno.EACCES: "low ports are for root; choose one above 1023 with --port or server.port",
-}
+_QUIET_TICKS = 2
 
 
-def serve(
-    app: App,
-    host: str,
-    port: int,
-    *,
-    on_ready: Callable[[str, int], None] | None = None,
-    trusted_proxies: str | None = None,
-) -> None:
-    """Serve until a signal comes. `port` 0 takes a free one; `on_ready` is told which.
-
-    `trusted_proxies` are the addresses whose forwarding headers are believed; None: nobody's.
+def serve(server: "GatewayServer", listener: socket.socket) -> None:
+    """Serve until a signal comes, or the server is told to end; close the listener.
 
     Raises:
-        ConfigurationError: the address cannot be listened on, or the lifespan did not start.
+        ConfigurationError: the lifespan did not start.
     """
-    listener = listen(host, port)
-    server = GatewayServer(app, on_ready=on_ready, trusted_proxies=trusted_proxies)
     try:
         server.run(sockets=[listener])
     except SystemExit as error:
@@ -58,7 +44,12 @@ def serve(
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn's server with our protocol; setting `should_exit` ends it as a signal would."""
+    """uvicorn's server with our protocol.
+
+    It ends by a signal, by `stop`, or by `retire` when another process has taken its place.
+    `on_ready` is told where it listens; `trusted_proxies` are the addresses whose forwarding
+    headers are believed, None: nobody's.
+    """
 
     def __init__(
         self,
@@ -72,7 +63,15 @@ class GatewayServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 # Any: a factory is all that is called, the annotation wants a class
-                http=cast(Any, partial(BoundedHttpProtocol, limits=limits, shedding=app.shedding)),
+                http=cast(
+                    Any,
+                    partial(
+                        BoundedHttpProtocol,
+                        limits=limits,
+                        calls=app.calls,
+                        shedding=app.shedding,
+                    ),
+                ),
                 ws="websockets-sansio",
                 ws_max_size=limits.max_body_bytes,
                 ws_per_message_deflate=False,  # a few bytes could be made to fill the memory
@@ -88,6 +87,8 @@ class GatewayServer(uvicorn.Server):
         )
         self._app = app
         self._on_ready = on_ready
+        self._retires_by: float | None = None
+        self._quiet_ticks = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -98,6 +99,45 @@ class GatewayServer(uvicorn.Server):
         if self._on_ready is not None and sockets:
             host, port = sockets[0].getsockname()[:2]
             self._on_ready(host, port)
+
+    def retire(self) -> None:
+        """Accept no more; answer what comes on the connections there are, and end when it has.
+
+        An answer says `connection: close`; a connection that says nothing more is closed when its
+        time is over, as always. What still runs after `reload_grace_s` ends as by `stop`.
+        """
+        if self._retires_by is not None:
+            return
+        self._retires_by = asyncio.get_running_loop().time() + self._app.limits.reload_grace_s
+        self._app.calls.retiring = True
+        self._accept_no_more()
+        for connection in self.server_state.connections:
+            if isinstance(connection, BoundedHttpProtocol):
+                connection.retire()
+
+    def stop(self) -> None:
+        """Accept no more, close idle connections, and end within the grace time."""
+        self._app.calls.draining = True
+        self._accept_no_more()
+        self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._has_retired()
+
+    def _accept_no_more(self) -> None:
+        for server in self.servers:
+            server.close()
+
+    def _has_retired(self) -> bool:
+        if self._retires_by is None:
+            return False
+        state = self.server_state
+        if state.connections or state.tasks or self._app.jobs.running:
+            self._quiet_ticks = 0
+            return asyncio.get_running_loop().time() > self._retires_by
+        # A connection that was accepted a moment ago may not be known yet.
+        self._quiet_ticks += 1
+        return self._quiet_ticks >= _QUIET_TICKS
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.calls.draining = True
@@ -133,17 +173,7 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ConfigurationError: the address cannot be had.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}",
-            hint=_LISTENING_HINTS.get(
-                error.errno or 0, "is server.host one of this machine's own?"
-            ),
-        ) from error
-    return listener
+        return bind(host, port)
+    except CannotListen as error:
+        raise ConfigurationError(str(error), hint=error.hint) from error

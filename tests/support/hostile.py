@@ -40,11 +40,11 @@ class House:
         return socket.create_connection(("127.0.0.1", port), 10)
 
     def resident_kb(self) -> int:
-        status = Path(f"/proc/{self.gateway.process.pid}/status").read_text()
+        status = Path(f"/proc/{self.gateway.worker()}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if "VmRSS" in line)
 
     def descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.gateway.process.pid}/fd").iterdir()))
+        return len(list(Path(f"/proc/{self.gateway.worker()}/fd").iterdir()))
 
 
 def asking(model: str, text: str = "hi", *, stream: bool = False, **more: Any) -> Json:

@@ -1,27 +1,72 @@
-"""A real `modelmux serve` in a process of its own, on a free port."""
+"""A real `modelmux serve` in processes of its own, on a free port."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+
+from modelmux.entrypoints.cli.running import tell_gateway
 
 COMMAND = (str(Path(sys.executable).with_name("modelmux")),)
 
 
 @dataclass(frozen=True, slots=True)
 class ServedGateway:
-    """`url` is without `/v1`; `log` is where standard output and error go."""
+    """`url` is without `/v1`; `log` is where standard output and error go.
+
+    `process` is the supervisor: signals go to it, and its end is the end.
+    """
 
     url: str
     log: Path
     process: subprocess.Popen[bytes]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def status(self) -> dict[str, Any]:  # Any: what JSON holds
+        return tell_gateway("status", None, self.port)
+
+    def workers(self, *phases: str) -> list[int]:
+        """Return the process ids of workers that serve, or are in one of `phases`."""
+        wanted = phases or ("ready",)
+        return [one["pid"] for one in self.status()["workers"] if one["phase"] in wanted]
+
+    def worker(self) -> int:
+        """Return the process id of the only worker."""
+        (pid,) = self.workers()
+        return pid
+
+    def kill(self) -> None:
+        """End all its processes at once, as a machine that loses its power does."""
+        pids = [one["pid"] for one in self.status()["workers"]]
+        self.process.kill()
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+        deadline = time.monotonic() + 10
+        while any(map(is_running, pids)):
+            assert time.monotonic() < deadline, "a worker outlives its end"
+            time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    """Return whether there is such a process, other than one that nobody has buried yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def free_port() -> int:
@@ -74,8 +119,7 @@ def serving(
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+                gateway.kill()
 
 
 def _wait_until_ready(gateway: ServedGateway, within_s: float) -> None:

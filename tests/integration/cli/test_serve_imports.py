@@ -16,10 +16,13 @@ CODE = """
 import sys
 from pathlib import Path
 from modelmux.entrypoints.app import create_app
-from modelmux.entrypoints.cli import serve
+import socket
+from modelmux.entrypoints.cli import worker
 from modelmux.entrypoints.cli.loading import load
-serve.serve = lambda *_, **__: None
-serve.Service(load(Path(sys.argv[1])), False).run()
+worker.serve = lambda *_, **__: None
+class Channel:
+    bind = lambda *_, **__: (socket.socket(), True)
+worker.Worker(load(Path(sys.argv[1])), Channel(), False, is_first=True).run()
 print("loaded:", *(name for name in sys.modules if name.startswith(tuple(sys.argv[2:]))))
 """
 DEMO = 'type = "demo"'

@@ -251,7 +251,7 @@ async def fail_often(client: httpx.AsyncClient, rounds: int) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 async def test_failures_cost_neither_memory_nor_descriptors(house: House) -> None:
-    folder = Path(f"/proc/{house.gateway.process.pid}")
+    folder = Path(f"/proc/{house.gateway.worker()}")
 
     def resident_kb() -> int:
         lines = (folder / "status").read_text().splitlines()

@@ -145,7 +145,7 @@ PROGRAM = """
         FinishReason, ResponseFinished, ResponseStarted, TextDelta
     )
     from modelmux.entrypoints.app import create_app
-    from modelmux.entrypoints.server import serve
+    from modelmux.entrypoints.server import GatewayServer, listen, serve
     from modelmux.entrypoints.services import HttpLimits
     from tests.support.http_server import services_with
 
@@ -160,7 +160,8 @@ PROGRAM = """
         async def aclose(self): pass
 
     services = services_with(Slow(), limits=HttpLimits(drain_grace_s=1.5))
-    serve(create_app(services), "127.0.0.1", 0, on_ready=lambda _, port: print(port, flush=True))
+    tell = lambda _, port: print(port, flush=True)
+    serve(GatewayServer(create_app(services), on_ready=tell), listen("127.0.0.1", 0))
 """
 
 

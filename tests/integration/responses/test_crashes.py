@@ -128,8 +128,7 @@ async def load_until_killed(gateway: ServedGateway, kept: Kept, kill_after_s: fl
         callers += [load.conversation] * 3 + [load.background]
         tasks = [asyncio.create_task(until_gone(caller)) for caller in callers]
         await asyncio.sleep(kill_after_s)
-        gateway.process.send_signal(signal.SIGKILL)
-        gateway.process.wait(10)
+        await asyncio.to_thread(gateway.kill)
         await asyncio.gather(*tasks)
 
 
@@ -233,6 +232,8 @@ def test_what_ran_has_failed_and_can_be_replayed(
             wholes = [client.create(model="silent", background=True)["id"] for _ in range(2)]
             done = client.ended(client.begin(model="plain"))
             until(lambda: client.retrieve(wholes[-1])["status"] == "in_progress")
+        if stop is signal.SIGKILL:
+            gateway.kill()
         gateway.process.send_signal(stop)
         gateway.process.wait(10)
         until(lambda: upstream.busy == 0)

@@ -153,8 +153,7 @@ def test_what_is_kept_outlives_the_process(tmp_path: Path) -> None:
     ):
         told = client.responses.create(model="demo", input="Hello")
         made = client.conversations.create(items=[{"role": "user", "content": "Hi"}])
-        gateway.process.kill()
-        gateway.process.wait(10)
+        gateway.kill()
     with (
         serving(tmp_path, config=config, environment=environment) as gateway,
         client_at(f"{gateway.url}/v1", KEY) as client,

@@ -10,7 +10,7 @@ _SERVE = """
 import sys
 from modelmux.entrypoints.companions import companions_absent
 with companions_absent():
-    import modelmux.entrypoints.cli.serve
+    import modelmux.entrypoints.cli.worker
     import modelmux.entrypoints.wiring.sql
     import modelmux.entrypoints.wiring.vertex
 print(*sys.modules)
