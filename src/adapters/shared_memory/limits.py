@@ -2,9 +2,9 @@
 
 All write into one file that each of them maps. A change takes the file's lock (`flock`, half a
 microsecond), which the kernel frees when its holder dies. A holder that was stopped in the middle
-is waited for a few milliseconds; then everybody goes on without the lock for a second, in which two
-changes at the same instant may count as one. What runs is counted by process, each in cells of its
-own; the cells of one that died are freed when its place is needed.
+is waited for a fifth of a second; then each process goes on by what it can read and remembers what
+it took, to write it down once it has the lock. What runs is counted by process, each in cells of
+its own; the cells of one that died are freed when its place is needed.
 
 Assumed: `time.monotonic` is one clock for the processes that share a folder, as on Linux and
 macOS; the folder is on a file system of this machine.
@@ -23,8 +23,10 @@ from .tables import PROCESSES, Tables
 
 _LOOK_AGAIN_S = 0.05
 _SPINS = 50
-_PATIENCE_S = 0.01
-_WITHOUT_LOCK_S = 1.0
+# Longer than a busy machine lets a process stand in the middle of its work.
+_PATIENCE_S = 0.2
+_IMPATIENT_S = 5.0
+_MOST_OWED_S = 1.0
 _DEAD_LOOKED_FOR_EVERY_S = 0.25
 _MAX_REMEMBERED = 65_536
 
@@ -40,7 +42,8 @@ class SharedMemoryRateLimiter(RateLimiter):
         self._tables = Tables(folder)
         self._monotonic = clock.monotonic
         self._slots: dict[LimitKey, tuple[bytes, int]] = {}
-        self._unlocked_until = 0.0
+        self._owed: dict[LimitKey, tuple[Limit, float, float]] = {}
+        self._impatient_until = 0.0
         self._looked_for_dead_at = float("-inf")
 
     async def take(self, wanted: Sequence[tuple[Limit, float]]) -> Sequence[Standing]:
@@ -48,7 +51,8 @@ class SharedMemoryRateLimiter(RateLimiter):
         standings: list[Standing] = []
         flowing: list[tuple[int, float]] = []
         running: list[tuple[int, int]] = []
-        locked = self._lock()
+        if not self._lock():
+            return self._take_unlocked(wanted)
         try:
             now = self._monotonic()
             for limit, amount in wanted:
@@ -77,8 +81,7 @@ class SharedMemoryRateLimiter(RateLimiter):
                 tables.counts[cell] += number
             return standings
         finally:
-            if locked:
-                fcntl.flock(tables.file, fcntl.LOCK_UN)
+            fcntl.flock(tables.file, fcntl.LOCK_UN)
 
     def give(self, changes: Sequence[tuple[Limit, float]]) -> None:
         tables = self._tables
@@ -88,21 +91,74 @@ class SharedMemoryRateLimiter(RateLimiter):
         try:
             now = self._monotonic()
             for limit, amount in changes:
-                if limit.key.kind is LimitKind.CONCURRENT:
-                    slot = self._run(limit.key)
+                key = limit.key
+                if key.kind is LimitKind.CONCURRENT:
+                    slot = self._run(key) if locked else self._known_run(key)
                     if slot is not None:
                         cell = slot * PROCESSES + tables.me
                         tables.counts[cell] = max(tables.counts[cell] - int(amount), 0)
-                else:
-                    slot = self._flow(limit.key, now)
+                elif locked:
+                    slot = self._flow(key, now)
                     tables.flows[slot] = after_giving(limit, tables.flows[slot], amount, now)
+                else:
+                    self._owe(limit, -amount, now)
         finally:
             if locked:
                 fcntl.flock(tables.file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Free what still runs here, and the file. Idempotent."""
+        if self._tables.file >= 0 and self._owed and self._lock():
+            fcntl.flock(self._tables.file, fcntl.LOCK_UN)
         self._tables.close()
+
+    def _take_unlocked(self, wanted: Sequence[tuple[Limit, float]]) -> Sequence[Standing]:
+        """Take by what can be read, changing no cells but those of this process."""
+        tables, now = self._tables, self._monotonic()
+        standings: list[Standing] = []
+        running: list[tuple[int, int]] = []
+        for limit, amount in wanted:
+            if limit.key.kind is LimitKind.CONCURRENT:
+                slot = self._known_run(limit.key)
+                free = limit.burst - (0 if slot is None else tables.running(slot))
+                standings.append(_crowded(limit, amount, free))
+                if slot is not None:
+                    running.append((slot * PROCESSES + tables.me, int(amount)))
+            else:
+                full_at = self._full_at(limit.key)
+                taken = after_taking(limit, full_at, amount, now)
+                standings.append(taken or lacking(limit, full_at, amount, now))
+        if any(standing.wait_s > 0 for standing in standings):
+            return standings
+        for limit, amount in wanted:
+            if limit.key.kind is not LimitKind.CONCURRENT:
+                self._owe(limit, amount, now)
+        for cell, number in running:
+            tables.counts[cell] += number
+        return standings
+
+    def _owe(self, limit: Limit, amount: float, now: float) -> None:
+        _, since, owed_s = self._owed.get(limit.key, (limit, now, 0.0))
+        self._owed[limit.key] = limit, since, owed_s + amount * limit.one_s
+
+    def _full_at(self, key: LimitKey) -> float:
+        """Return when a flow is full, as far as this process can know without the lock."""
+        known = self._slots.get(key)
+        full_at = 0.0
+        if known is not None and self._tables.is_flow(known[1], known[0]):
+            full_at = self._tables.flows[known[1]]
+        owed = self._owed.get(key)
+        return full_at if owed is None else max(full_at, owed[1]) + owed[2]
+
+    def _pay(self) -> None:
+        """Write down what was taken without the lock; held: the lock."""
+        now = self._monotonic()
+        for key, (limit, since, owed_s) in self._owed.items():
+            slot = self._flow(key, now)
+            full_at = max(self._tables.flows[slot], since) + owed_s
+            # Others took as well meanwhile, by the same numbers: that shuts nobody out for long.
+            self._tables.flows[slot] = min(full_at, now + limit.all_s + _MOST_OWED_S)
+        self._owed.clear()
 
     def _flow(self, key: LimitKey, now: float) -> int:
         known = self._slots.get(key)
@@ -123,6 +179,13 @@ class SharedMemoryRateLimiter(RateLimiter):
             self._slots[key] = digest, slot
         return slot
 
+    def _known_run(self, key: LimitKey) -> int | None:
+        """Return the slot of what runs if it can be found without the lock."""
+        known = self._slots.get(key)
+        if known is None or not self._tables.is_run(known[1], known[0]):
+            return None
+        return known[1]
+
     def _digest(self, key: LimitKey, known: tuple[bytes, int] | None) -> bytes:
         if known is not None:
             return known[0]
@@ -138,30 +201,32 @@ class SharedMemoryRateLimiter(RateLimiter):
 
     def _refusals(self, wanted: Sequence[tuple[Limit, float]], now: float) -> list[Standing]:
         return [
-            self._crowded(limit, amount)
+            _crowded(limit, amount, self._free(limit))
             if limit.key.kind is LimitKind.CONCURRENT
             else lacking(limit, self._tables.flows[self._flow(limit.key, now)], amount, now)
             for limit, amount in wanted
         ]
 
-    def _crowded(self, limit: Limit, amount: float) -> Standing:
+    def _free(self, limit: Limit) -> float:
         slot = self._run(limit.key)
-        free = limit.burst - (0 if slot is None else self._tables.running(slot))
-        wait_s = 0.0 if amount <= free else _LOOK_AGAIN_S if amount <= limit.burst else float("inf")
-        return Standing(limit, max(free, 0.0), 0.0, wait_s)
+        return limit.burst - (0 if slot is None else self._tables.running(slot))
 
     def _lock(self) -> bool:
-        """Take the file's lock; False: its holder does not go on, and neither is it waited for."""
+        """Take the file's lock; False: its holder does not go on, and is waited for no longer."""
         file = self._tables.file
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pass
-        else:
-            return True
+            if not self._lock_in_a_moment(file):
+                return False
+        if self._owed:
+            self._pay()
+        return True
+
+    def _lock_in_a_moment(self, file: int) -> bool:
         # The machine's own time, not the port's: this is a bound on how long the process stands.
         began = time.monotonic()
-        if began < self._unlocked_until:
+        if began < self._impatient_until:
             return False
         tries = 0
         while time.monotonic() - began < _PATIENCE_S:
@@ -172,8 +237,13 @@ class SharedMemoryRateLimiter(RateLimiter):
             except BlockingIOError:
                 continue
             return True
-        self._unlocked_until = time.monotonic() + _WITHOUT_LOCK_S
+        self._impatient_until = time.monotonic() + _IMPATIENT_S
         return False
+
+
+def _crowded(limit: Limit, amount: float, free: float) -> Standing:
+    wait_s = 0.0 if amount <= free else _LOOK_AGAIN_S if amount <= limit.burst else float("inf")
+    return Standing(limit, max(free - (0 if wait_s else amount), 0.0), 0.0, wait_s)
 
 
 def _digest(key: LimitKey) -> bytes:
