@@ -47,7 +47,8 @@ class PrometheusObserver(Observer):
     ) -> None:
         self._table = table = table or CountTable.anonymous()
         self._cells = table.cells
-        self._seen = seen or partial(tuple, (Seen("0", table),))
+        alone = (Seen("0", table),)
+        self._seen: Callable[[], Sequence[Seen]] = seen or (lambda: alone)
         self._in_flight = place(table, IN_FLIGHT)
         self._cells[self._in_flight] = 0.0
         self._cells[place(table, BUILD, version, platform.python_version())] = 1.0
@@ -147,8 +148,8 @@ class PrometheusObserver(Observer):
         for seen in self._seen():
             for record in seen.table.records():
                 if record.key == _TOTALS:
-                    cells = list(seen.table.cells[record.at : record.at + _TOTALS_CELLS])
-                    sums = [one + more for one, more in zip(sums, cells, strict=True)]
+                    for index in range(_TOTALS_CELLS):
+                        sums[index] += seen.table.cells[record.at + index]
                     break
         return Totals(round(sums[0]), round(sums[1]), sums[2])
 

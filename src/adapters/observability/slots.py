@@ -6,7 +6,7 @@ processes; these take a tenth of that and are folded only when somebody scrapes.
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ..shared_memory.counts import CountTable
@@ -26,7 +26,7 @@ from .families import (
     Kind,
 )
 
-K = TypeVar("K", bound=Hashable)
+K = TypeVar("K", bound=tuple[str, ...])
 V = TypeVar("V")
 
 OTHER = "other"
@@ -157,7 +157,5 @@ class BoundedSlots(Generic[K, V]):
         return slot
 
 
-def _has_long_label(key: Hashable) -> bool:
-    return isinstance(key, tuple) and any(
-        isinstance(label, str) and len(label) > _MAX_LABEL for label in key
-    )
+def _has_long_label(labels: tuple[str, ...]) -> bool:
+    return any(len(label) > _MAX_LABEL for label in labels)

@@ -300,11 +300,16 @@ def test_of_a_dead_worker_counters_stay_and_gauges_go() -> None:
 
 def test_who_goes_on_counting_where_another_ended_is_bounded_as_it_was() -> None:
     table = CountTable.anonymous()
+
+    def worker() -> PrometheusObserver:
+        return PrometheusObserver("1", lambda: 1.0, table=table, max_series=10)
+
     for generation in range(5):
-        observer = PrometheusObserver("1", lambda: 1.0, table=table, max_series=10)
+        observer = worker()
         for number in range(10):
             observer.attempt_settled(request(model=f"model-{generation}-{number}"), 0.1, None)
         table.begin()
+    observer = worker()
     series = [key for key in samples(observer) if key[0] == "modelmux_provider_requests_total"]
     assert len(series) == 11
 
