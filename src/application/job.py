@@ -173,7 +173,7 @@ class Job:
         exchange.status = _CANCELLED_STATUS if record is None else _STATUSES[record.status]
         if record is not None and record.failure is not None:
             exchange.error = record.failure.code
-        if not exchange.journal.provider:
+        if not exchange.journal.is_planned:
             exchange.model = ""
         exchange.duration_s = self._workshop.clock.monotonic() - started_at
         self._workshop.observer.exchange_settled(exchange)

@@ -41,12 +41,16 @@ class Respond(LlmProvider):
         journal.outcome = "failed"
         order = self.router.order(request)
         journal.route = order.plan.route
-        patience = _patience(order.plan.terms)
+        terms = order.plan.terms
+        opening = Failover(order) if terms.hedge_after_s is None else self._hedging(order)
+        patience: Patience | None = None
+        if terms.total_timeout_s is not None or terms.first_event_timeout_s is not None:
+            patience = _patience(terms)
         try:
             if patience is None:
-                answer = await self._opening(order).open(request)
+                answer = await opening.open(request)
             else:
-                answer = await _open_within(patience, self._opening(order), request)
+                answer = await _open_within(patience, opening, request)
         except BaseException as error:
             journal.end_running()
             if isinstance(error, asyncio.CancelledError):
@@ -57,19 +61,17 @@ class Respond(LlmProvider):
             answer = _TimedAnswer(answer, patience.deadline)
         return _SettlingAnswer(answer, journal, self.router.clock, self.prices)
 
-    def _opening(self, order: Order) -> LlmProvider:
+    def _hedging(self, order: Order) -> LlmProvider:
         after_s = order.plan.terms.hedge_after_s
         if after_s is None or self.hedges is None or len(order.targets) < 2:
             return Failover(order)
         return Hedging(order, after_s, self.hedges)
 
 
-def _patience(terms: AttemptTerms) -> Patience | None:
+def _patience(terms: AttemptTerms) -> Patience:
     total_s = terms.total_timeout_s
-    if total_s is not None:
-        deadline = asyncio.get_running_loop().time() + total_s
-        return Patience(terms.first_event_timeout_s, total_s, deadline)
-    return None if terms.first_event_timeout_s is None else Patience(terms.first_event_timeout_s)
+    deadline = None if total_s is None else asyncio.get_running_loop().time() + total_s
+    return Patience(terms.first_event_timeout_s, total_s, deadline)
 
 
 async def _open_within(

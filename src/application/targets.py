@@ -62,24 +62,27 @@ _DEFAULT_TERMS: Final = BreakerTerms()
 
 @dataclass(slots=True)
 class _Window:
-    """Calls and failures of the half window that runs, and of the one before it."""
+    """Calls and failures of the half window that runs `until`, and of the one before it."""
 
-    began: float = 0.0
+    until: float = 0.0
     calls: int = 0
     failed: int = 0
     calls_before: int = 0
     failed_before: int = 0
 
-    def note(self, now: float, half_s: float, calls: int, failed: int) -> None:
-        age_s = now - self.began
-        if age_s >= half_s:
-            fresh = age_s < 2 * half_s
-            self.calls_before = self.calls if fresh else 0
-            self.failed_before = self.failed if fresh else 0
-            self.calls = self.failed = 0
-            self.began = now
-        self.calls += calls
-        self.failed += failed
+    def roll(self, now: float, half_s: float) -> None:
+        """Begin another half; of the one before only one that has just ended is kept."""
+        fresh = now < self.until + half_s
+        self.calls_before = self.calls if fresh else 0
+        self.failed_before = self.failed if fresh else 0
+        self.calls = self.failed = 0
+        self.until = now + half_s
+
+    def share(self) -> float:
+        """Return the share of calls that failed, at most 1."""
+        # An answer that was cut may count in another half than its beginning.
+        failed = self.failed + self.failed_before
+        return min(failed / max(self.calls + self.calls_before, 1), 1.0)
 
 
 @dataclass(slots=True)
@@ -123,22 +126,7 @@ class TargetState:
 
     def recent_error_rate(self, now: float) -> float:
         """Return `error_rate`, or 0 where it is too old to say anything."""
-        return self.error_rate if now - self._window.began < self.terms.policy.window_s else 0.0
-
-    def take_over(
-        self,
-        now: float,
-        *,
-        breaker: Breaker,
-        rest_s: float,
-        first_event_s: float | None,
-        error_rate: float,
-        in_flight: int,
-    ) -> None:
-        """Be as another process says that it has seen this target."""
-        self.breaker, self.resting_until = breaker, now + rest_s
-        self.first_event_s, self.error_rate, self.in_flight = first_event_s, error_rate, in_flight
-        self._window.began = now
+        return self.error_rate if now < self._window.until + self.terms.policy.window_s / 2 else 0.0
 
     def admit(self, now: float) -> "Attempt":
         """Let a call through, which says how it went; it is in flight until then.
@@ -198,12 +186,12 @@ class TargetState:
 
     def _note(self, now: float, calls: int, failed: int) -> None:
         window = self._window
-        window.note(now, self.terms.policy.window_s / 2, calls, failed)
-        wrong = window.failed + window.failed_before
-        # An answer that was cut may count in another half than its beginning.
-        self.error_rate = (
-            min(wrong / max(window.calls + window.calls_before, 1), 1.0) if wrong else 0.0
-        )
+        if now >= window.until:
+            window.roll(now, self.terms.policy.window_s / 2)
+        window.calls += calls
+        window.failed += failed
+        if self.error_rate or failed:
+            self.error_rate = window.share()
 
     def _is_ill(self) -> bool:
         policy = self.terms.policy

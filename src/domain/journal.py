@@ -7,6 +7,7 @@ from typing import Protocol
 from .adjustments import Adjustment
 from .events import FinishReason, Usage
 from .quota import Quota
+from .trace import Trace
 
 
 class Running(Protocol):
@@ -32,6 +33,7 @@ class Journal:
     `quota` is what is left of the caller's limits, where there are any.
     `choice` is why the targets stood in this order, in sentences, where somebody wants to know.
     `cost` is in US dollars, None where the price or the usage is not known, or nothing was asked.
+    `trace` is there where traces are configured.
     `running` are the attempts that have begun to answer and were not ended.
     """
 
@@ -50,7 +52,13 @@ class Journal:
     quota: Quota | None = None
     choice: tuple[str, ...] = ()
     cost: float | None = None
+    trace: Trace | None = None
     running: Running | None = None
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the name the caller used was found, if no target was asked."""
+        return bool(self.route or self.provider)
 
     def end_running(self, cut_at: float | None = None) -> None:
         """End all that runs; it is the last to begin that was cut."""

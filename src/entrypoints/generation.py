@@ -20,6 +20,7 @@ from .authentication import admit
 from .body import check_body_headers, read_body
 from .body_decoder import BodyDecoder
 from .client_dialect import AnswerHead, ClientDialect, EnvelopeT, StreamEncoder
+from .debug_log import BodyLog
 from .errors import UNEXPECTED, Refusal, describe
 from .exchange import CLIENT_GONE_STATUS, JSON, AnswerHeaders, request_id, send_whole
 from .members import too_deep
@@ -49,6 +50,8 @@ class GenerationHandler(Generic[EnvelopeT]):
         started_at = self._monotonic()
         headers = headers_of(scope)
         exchange = Exchange(request_id(headers, services.ids), scope["method"], self._dialect.path)
+        if services.traces is not None:
+            exchange.journal.trace = services.traces.begin(headers.get(b"traceparent"))
         services.observer.exchange_started()
         call = self._calls.enter(receive, send, services.limits.body_timeout_s)
         call.pulse = self._dialect.style.pulse
@@ -67,7 +70,7 @@ class GenerationHandler(Generic[EnvelopeT]):
             await self._refuse(run, UNEXPECTED, type(error).__name__)
         finally:
             self._calls.leave(call)
-            if exchange.journal.provider:
+            if exchange.journal.is_planned:
                 exchange.model = run.model
             exchange.duration_s = self._monotonic() - started_at
             services.observer.exchange_settled(exchange)
@@ -98,11 +101,13 @@ class GenerationHandler(Generic[EnvelopeT]):
             named_first=dialect.style.named_key_first,
         )
         exchange.tenant, exchange.key_id = caller.tenant, caller.key_id
+        if services.bodies is not None and services.bodies.active:
+            run.body_log = services.bodies.sink(exchange)
         limit = services.limits.max_body_bytes
         check_body_headers(run.headers, limit)
         body = await read_body(run.call.receive, run.call, limit)
-        if services.body_log is not None:
-            services.body_log("request", exchange.request_id, body)
+        if run.body_log is not None:
+            run.body_log("request", exchange.request_id, body)
         members, envelope, content = await self._decoder.decode(body, caller)
         size_bytes = len(body)
         del body
@@ -131,8 +136,8 @@ class GenerationHandler(Generic[EnvelopeT]):
             encode = partial(self._dialect.encode_response, head, response)
             large = self._dialect.is_large(response)
             body = await asyncio.to_thread(encode) if large else encode()
-        if self._services.body_log is not None:
-            self._services.body_log("response", exchange.request_id, body)
+        if run.body_log is not None:
+            run.body_log("response", exchange.request_id, body)
         headers = self._begin(run, JSON)
         await send_whole(run.call.send, 200, headers, body)
 
@@ -144,7 +149,7 @@ class GenerationHandler(Generic[EnvelopeT]):
         headers = self._begin(run, *SSE_HEADERS)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         call.streaming = True
-        body_log = self._services.body_log
+        body_log = run.body_log
         while events:
             data = encoder.encode(events)
             if body_log is not None:
@@ -215,7 +220,10 @@ _READ: Mapping[bytes, bytes] = {}
 class _Run:
     """What the steps of one call share."""
 
-    __slots__ = ("begun", "call", "encoder", "exchange", "headers", "model", "started_at", "terms")
+    __slots__ = (
+        "begun", "body_log", "call", "encoder", "exchange", "headers", "model", "started_at",
+        "terms",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -232,6 +240,7 @@ class _Run:
         self.begun = False
         self.terms = NO_TERMS
         self.encoder: StreamEncoder | None = None
+        self.body_log: BodyLog | None = None
 
 
 async def _read_relayed(answer: Answer) -> bytes:

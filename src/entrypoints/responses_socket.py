@@ -170,7 +170,7 @@ class _Connection:
         finally:
             if run.answer is not None:
                 await run.answer.aclose()
-            if exchange.journal.provider:
+            if exchange.journal.is_planned:
                 exchange.model = run.model
             exchange.duration_s = services.clock.monotonic() - started_at
             services.observer.exchange_settled(exchange)
