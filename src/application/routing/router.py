@@ -100,7 +100,7 @@ class Router:
             ruled = plan.rules.apply(request, plan.targets, self.states, now)
             notes += ruled.reasons
             if ruled.refusal is not None:
-                raise Forbidden(ruled.refusal)
+                raise Forbidden(ruled.refusal, detail="; ".join(notes))
             if ruled.route is None:
                 passed += ruled.passed_over
                 return plan, ruled.tiers

@@ -65,7 +65,10 @@ class Sorting:
         elif tell:
             self.passed += [PassedOver(one, self._why(one)) for one in resting]
         if not self._targets:
-            raise Forbidden(f"The rules of {self.plan.route!r} leave no target for this request.")
+            raise Forbidden(
+                f"The rules of {self.plan.route!r} leave no target for this request.",
+                detail="; ".join(f"{one.target.name}: {one.reason}" for one in self.passed),
+            )
         targets, reasons = tuple(self._targets), tuple(self._reasons)
         return Order(self.plan, targets, reasons, tuple(self.passed), tuple(self.notes))
 

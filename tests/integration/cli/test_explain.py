@@ -192,6 +192,47 @@ def test_exit_codes_say_whether_any_target_takes_it(tmp_path: Path, verb: RunVer
     assert "this route rejects what it would have to change" in refused.stdout
 
 
+CHOOSING = """
+[[providers]]
+name = "q"
+type = "demo"
+
+[[routes]]
+model = "r"
+affinity = "header:x-session"
+targets = [{ provider = "p", model = "demo" }, { provider = "q", model = "demo" }]
+fallbacks = ["q/demo"]
+
+[[routes.rules]]
+name = "batch"
+when = "'batch' in request.tags"
+keep = "target.provider == 'q'"
+
+[[routes.rules]]
+when = "request.tenant == 'banned'"
+refuse = "Not you."
+"""
+
+
+def test_what_the_order_goes_by_can_be_given(tmp_path: Path, verb: RunVerb) -> None:
+    configured(tmp_path, "demo", CHOOSING)
+    body = {"model": "r", **CHAT}
+    told = told_of(verb, body, "--header", "X-Session: 1")
+    assert "affinity by x-session: it decides" in told["choice"]
+    assert (
+        "affinity by x-session: nothing tells the session of this request"
+        in told_of(verb, body, "--header", "authorization: x")["choice"]
+    )
+    told = told_of(verb, body, "--tag", "batch")
+    assert [one["number"] for one in told["plan"]] == [2]
+    (passed,) = told["passed_over"]
+    assert (passed["number"], passed["provider"]) == (1, "p")
+    assert "batch" in passed["reason"]
+    refused = verb("explain", "-", "--tenant", "banned", stdin=json.dumps(body))
+    assert refused.returncode == 1
+    assert "Not you." in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "body", "code", "said"),
     [
@@ -201,8 +242,10 @@ def test_exit_codes_say_whether_any_target_takes_it(tmp_path: Path, verb: RunVer
         (("-",), {"model": "r"}, 2, "in no language known here"),
         (("-", "--dialect", "latin"), CHAT, 2, "latin"),
         (("nowhere.json",), CHAT, 2, "cannot read nowhere.json"),
+        (("-", "--header", "nothing"), CHAT, 2, "this is no header: nothing"),
+        (("-", "--url", "gopher://x"), CHAT, 2, "not an http or https address"),
     ],
-    ids=["target", "no model", "unknown model", "no language", "dialect", "file"],
+    ids=["target", "no model", "unknown model", "no language", "dialect", "file", "header", "url"],
 )
 def test_what_cannot_be_explained_says_why(
     words: tuple[str, ...], body: Mapping[str, object], code: int, said: str, tmp_path: Path,

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelmux.application.plan import Affinity, PassedOver, RouteRules, Ruled, Strategy, Target
 from modelmux.application.targets import Breaker, TargetStates
@@ -154,9 +156,10 @@ def test_rules_in_a_circle_end(crossing: Crossing) -> None:
 
 
 def test_a_rule_refuses_in_its_own_words(crossing: Crossing) -> None:
-    no = Says(lambda _targets: Ruled((), refusal="Not on Sundays."))
-    with pytest.raises(Forbidden, match=r"Not on Sundays\."):
+    no = Says(lambda _targets: Ruled((), ("rule 1 refuses",), refusal="Not on Sundays."))
+    with pytest.raises(Forbidden, match=r"Not on Sundays\.") as told:
         crossing.router(route("a", rules=no)).order(asking(model="r"))
+    assert told.value.detail == "rule 1 refuses"
 
 
 def test_rules_that_leave_nothing_leave_the_fallbacks(crossing: Crossing) -> None:
@@ -170,8 +173,43 @@ def test_rules_that_leave_nothing_leave_the_fallbacks(crossing: Crossing) -> Non
     order = router.order(asking(model="r"), tell=True)
     assert names(order.targets) == "c"
     assert [one.target.name for one in order.passed_over] == ["a/m", "b/m"]
-    with pytest.raises(Forbidden, match="leave no target"):
+    with pytest.raises(Forbidden, match="leave no target") as told:
         router.order(asking(model="bare"))
+    assert told.value.detail == "a/m: rule 1 keeps it not; b/m: rule 1 keeps it not"
+
+
+_PROVIDERS = "abcdef"
+
+
+@given(
+    strategy=st.sampled_from(Strategy),
+    weights=st.lists(st.sampled_from((0.0, 0.5, 1.0, 7.0)), min_size=1, max_size=4),
+    resting=st.sets(st.sampled_from(_PROVIDERS)),
+    session=st.one_of(st.none(), st.text(max_size=8)),
+    errors=st.lists(st.floats(0, 1), min_size=6, max_size=6),
+)
+def test_every_target_is_told_of_once_whatever_the_moment(
+    strategy: Strategy, weights: list[float], resting: set[str], session: str | None,
+    errors: list[float],
+) -> None:  # fmt: skip
+    crossing = Crossing()
+    for name, error_rate in zip(_PROVIDERS, errors, strict=True):
+        crossing.state(name).error_rate = error_rate
+    for name in resting:
+        crossing.rest(name, 5)
+    own = _PROVIDERS[: len(weights)]
+    spec = route(
+        *own, strategy=strategy, weights=weights, affinity=Affinity("header", "x-s"),
+        fallbacks=("e/m", "f/m"),
+    )  # fmt: skip
+    router = crossing.router(spec, providers=_PROVIDERS, prices={})
+    headers = {} if session is None else {"x-s": session}
+    order = router.order(replace(asking(model="r"), headers=headers), tell=True)
+    passed = [one.target for one in order.passed_over]
+    assert sorted(names([*order.targets, *passed])) == sorted(f"{own}ef")
+    assert len(order.reasons) == len(order.targets) > 0
+    awake = set(f"{own}ef") - resting
+    assert set(names(order.targets)) == (awake or set(f"{own}ef"))
 
 
 def test_a_listed_name_stays_in_order(crossing: Crossing) -> None:
