@@ -103,8 +103,13 @@ class LimitRules:
     tenants: Mapping[str, Rates] = field(default_factory=dict[str, Rates])
     routes: Mapping[str, Rates] = field(default_factory=dict[str, Rates])
     _remembered: dict[tuple[str, str | None, str], Applied | None] = field(
-        default_factory=dict[tuple[str, str | None, str], Applied | None]
+        default_factory=dict[tuple[str, str | None, str], Applied | None], init=False
     )
+
+    @property
+    def remembered(self) -> int:
+        """How many callers' limits are remembered."""
+        return len(self._remembered)
 
     @property
     def limit_anything(self) -> bool:
