@@ -6,10 +6,19 @@ alone, and asked beside the requests whether it is there again. Until then every
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ...application.ports import Cache, CachedAnswer, CacheKey, Clock, Event, Observer
+from ...application.ports import (
+    Cache,
+    CachedAnswer,
+    CacheKey,
+    Clock,
+    Event,
+    Gauge,
+    Observer,
+    Reading,
+)
 from ...domain.errors import StoreError
 from ...domain.secret import Secret
 from ..stored.answers import decode_answer, encode_answer
@@ -53,6 +62,10 @@ class RedisCache(Cache):
         self._max_answer_bytes = max_answer_bytes
         self._down = False
         self._probing: asyncio.Task[None] | None = None
+
+    def readings(self) -> Iterable[Reading]:
+        """Return whether the server answers; what it holds is told by itself."""
+        return (Reading(Gauge.STORE_UP, float(not self._down), (_STORE,)),)
 
     async def get(self, key: CacheKey) -> CachedAnswer | None:
         if self._down:

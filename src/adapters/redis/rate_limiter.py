@@ -7,18 +7,20 @@ count decides, which is kept beside it all the time; that it is gone, and back, 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
 from ...application.ports import (
     Clock,
     Event,
+    Gauge,
     Limit,
     LimitKey,
     LimitKind,
     Observer,
     RateLimiter,
+    Reading,
     Standing,
 )
 from ...domain.errors import StoreError
@@ -73,6 +75,10 @@ class RedisRateLimiter(RateLimiter):
     def is_down(self) -> bool:
         """Whether the machine's own count decides at the moment."""
         return self._down
+
+    def readings(self) -> Iterable[Reading]:
+        """Return whether the server answers."""
+        return (Reading(Gauge.STORE_UP, float(not self._down), ("limits",)),)
 
     async def start(self) -> None:
         """Tell that this process is alive, and begin to give back; in a running event loop."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ...adapters.memory.cache import MemoryCache
 from ...adapters.stored.fingerprints import fingerprint
 from ...application.filters.caching import CachedRoutes, CacheRules, Caching
-from ...application.ports import Cache, Clock, GaugeSource, LlmProvider, Observer
+from ...application.ports import Cache, Clock, Gauge, GaugeSource, LlmProvider, Observer
 from ...application.routing.router import Router
 from ..settings.caching import CacheSettings, RouteCacheSettings
 from ..settings.sections import Settings
@@ -20,6 +20,11 @@ class Answers:
     cache: Cache
     gauges: GaugeSource = no_gauges
     closes: tuple[Closing, ...] = ()
+
+    def status(self) -> str:
+        """Return `down` where the server of the cache does not answer, else `up`."""
+        down = any(one.gauge is Gauge.STORE_UP and not one.value for one in self.gauges())
+        return "down" if down else "up"
 
 
 def routes(settings: Settings) -> CachedRoutes | None:

@@ -13,4 +13,4 @@ def build(
     """Return the cache in the Redis at `url`; `patient` waits for it, as a person would."""
     server = RedisServer(url) if patient else cache_server(url)
     cache = RedisCache(server, clock, observer, max_answer_bytes=max_answer_bytes)
-    return Answers(cache, closes=(cache.aclose, server.aclose))
+    return Answers(cache, cache.readings, closes=(cache.aclose, server.aclose))

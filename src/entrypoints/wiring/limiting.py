@@ -10,12 +10,12 @@ from ...application.admission import Admission
 from ...application.filters.limiting import Limiting, LimitingProvider
 from ...application.limit_rules import LimitRules, Rates, applied
 from ...application.planning import Planner
-from ...application.ports import Clock, LlmProvider, Observer, RateLimiter
+from ...application.ports import Clock, GaugeSource, LlmProvider, Observer, RateLimiter
 from ...application.targets import TargetStates
 from ..output_bound import most_output
 from ..settings.limits import RateSettings
 from ..settings.sections import Settings
-from .parts import Closing
+from .parts import Closing, no_gauges
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Limiter:
     limiter: RateLimiter
     begins: tuple[Closing, ...] = ()
     closes: tuple[Closing, ...] = ()
+    gauges: GaugeSource = no_gauges
 
 
 def of_this_machine(folder: Path | None, clock: Clock) -> Limiter:

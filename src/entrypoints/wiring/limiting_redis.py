@@ -13,5 +13,8 @@ def shared(url: Secret, own: Limiter, clock: Clock, ids: IdSource, observer: Obs
     limiter = RedisRateLimiter(server, own.limiter, clock, observer, ids.new("gateway_"))
 
     return Limiter(
-        limiter, (*own.begins, limiter.start), (limiter.aclose, server.aclose, *own.closes)
+        limiter,
+        (*own.begins, limiter.start),
+        (limiter.aclose, server.aclose, *own.closes),
+        limiter.readings,
     )
