@@ -18,12 +18,11 @@ from ..app import create_app
 from ..companions import companions_absent
 from ..container import Container, services
 from ..control import Commands, commands
-from ..debug_log import debug_log
+from ..debug_log import BodyLog, debug_log
 from ..lifespan import watched_providers
 from ..log import configure_logging
 from ..opening import open_seal, open_store, running
 from ..server import GatewayServer, serve
-from ..services import BodyLog
 from ..settings.file import Loaded
 from ..settings.toml_positions import KeyPath
 from ..supervised import Channel
@@ -167,6 +166,7 @@ class Worker:
         return debug_log(redact, structlog.get_logger("bodies").debug)
 
     def _ready(self, server: GatewayServer, host: str, port: int) -> None:
+        self._told_models = [entry.id for entry in self._container.planner().models()]
         if self._announces:
             self._tell_ready(host, port)
         self._channel.say("ready")
@@ -180,10 +180,9 @@ class Worker:
             str(self._loaded.file) if self._loaded.file else None,
             self._loaded.found,
             [f"{entry.name} ({entry.type})" for entry in planner.providers],
-            [entry.id for entry in planner.models()],
+            self._told_models,
             self._needs_key,
         )
-        self._told_models = facts.models
         if self._pretty:
             sys.stderr.write(f"{banner(facts)}\n")
             return
