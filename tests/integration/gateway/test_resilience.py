@@ -51,7 +51,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
     folder = tmp_path_factory.mktemp("resilience")
     with misbehaving() as first, fake_openai_in_thread("any") as second:
         config = (
+            # What is met here again and again would soon not be asked any more.
+            "[breaker]\nenabled = false\n"
             "[retry]\nattempts = 2\nfirst_wait_s = 0.01\nlongest_wait_s = 1.0\n"
+            "budget_reserve = 10000\n"
             + provider(
                 "first",
                 first.base_url,
@@ -60,6 +63,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
                 f"idle_timeout_s = {SILENT_FOR_S}",
             )
             + provider("patient", first.base_url, 'models = ["plain"]')
+            + provider("resting", first.base_url, 'models = ["plain"]')
             + provider("nobody", f"http://127.0.0.1:{closed_port()}/v1", 'models = ["plain"]')
             + provider("second", second.base_url, 'models = ["good-model"]')
             + "".join(route(kind) for kind in (*KINDS, "silent", "stuck", "500 once"))
@@ -150,8 +154,10 @@ def test_nothing_is_asked_again_after_the_first_event(house: House, kind: str) -
     ],
 )
 def test_a_failure_is_told_truly(house: House, kind: str, status: int, code: str) -> None:
+    # Who asked for a rest is not asked: this one was not met before.
+    name = "patient" if kind == "429 in 60" else "first"
     with pytest.raises(openai.APIStatusError) as caught:
-        ask(house.client, f"first/{kind}", "Hello")
+        ask(house.client, f"{name}/{kind}", "Hello")
     assert (caught.value.status_code, caught.value.code) == (status, code)
     assert caught.value.request_id
     assert caught.value.request_id in caught.value.message
@@ -159,6 +165,19 @@ def test_a_failure_is_told_truly(house: House, kind: str, status: int, code: str
     assert KEY not in caught.value.message
     wait = caught.value.response.headers.get("retry-after")
     assert wait == ("60" if kind == "429 in 60" else None)
+
+
+def test_a_target_that_asked_for_a_rest_is_not_asked(house: House) -> None:
+    asked = len(house.first.models)
+    for again in range(3):
+        with pytest.raises(openai.APIStatusError) as caught:
+            ask(house.client, "resting/429 in 60", "Hello")
+        code = "upstream_resting" if again else "rate_limit_exceeded"
+        assert caught.value.code == code
+    assert caught.value.status_code == 503
+    assert 55 < int(caught.value.response.headers["retry-after"]) <= 60
+    assert "x-modelmux-attempts" not in caught.value.response.headers
+    assert len(house.first.models) == asked + 1
 
 
 def test_an_unknown_model_is_told_with_the_nearest_names(house: House) -> None:
