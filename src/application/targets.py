@@ -128,6 +128,21 @@ class TargetState:
         """Return `error_rate`, or 0 where it is too old to say anything."""
         return self.error_rate if now < self._window.until + self.terms.policy.window_s / 2 else 0.0
 
+    def take_over(
+        self,
+        now: float,
+        *,
+        breaker: Breaker,
+        rest_s: float,
+        first_event_s: float | None,
+        error_rate: float,
+        in_flight: int,
+    ) -> None:
+        """Be as another process says that it sees this target: for `modelmux explain --live`."""
+        self.breaker, self.resting_until = breaker, now + rest_s
+        self.first_event_s, self.error_rate, self.in_flight = first_event_s, error_rate, in_flight
+        self._window.until = now
+
     def admit(self, now: float) -> "Attempt":
         """Let a call through, which says how it went; it is in flight until then.
 

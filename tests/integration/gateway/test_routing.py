@@ -1,5 +1,6 @@
 """Routes over three upstreams behind a running gateway: who is asked, and what is told of it."""
 
+import asyncio
 import json
 import subprocess
 import time
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.support.fake_openai import KEY, FakeOpenAI, fake_openai_in_thread
 from tests.support.families import CALLER_KEY
@@ -74,7 +76,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
         fake_openai_in_thread("openai") as b,
         fake_openai_in_thread("openai") as c,
     ):
-        upstreams = dict(zip(NAMES, (a, b, c), strict=True))
+        upstreams: dict[str, FakeOpenAI] = {"a": a, "b": b, "c": c}
         config = "\n".join(
             [
                 '[log]\nlevel = "debug"\nformat = "json"',
@@ -120,6 +122,22 @@ def test_a_session_stays_at_one_target_and_sessions_spread(house: House) -> None
     for number in range(12):
         for _ in range(3):
             ask(house.client, "by-header", "Hi", extra_headers={"X-Session": f"s{number}"})
+        homes.append(house.one_asked())
+    assert len(set(homes)) > 1
+
+
+async def test_a_session_on_a_websocket_is_known_by_its_headers(house: House) -> None:
+    address = house.gateway.url.replace("http", "ws") + "/v1/responses"
+    homes: list[str] = []
+    for number in range(12):
+        headers = {"authorization": f"Bearer {CALLER_KEY}", "X-Session": f"s{number}"}
+        async with connect(address, additional_headers=headers, proxy=None) as connection:
+            for text in ("Hi", "Something else"):
+                asked = {"type": "response.create", "model": "by-header", "input": text}
+                await connection.send(json.dumps(asked))
+                async with asyncio.timeout(10):
+                    while json.loads(await connection.recv())["type"] != "response.completed":
+                        pass
         homes.append(house.one_asked())
     assert len(set(homes)) > 1
 
