@@ -129,7 +129,7 @@ class Caching(LlmProvider):
             # Who may not ask a target is not given its answers; what strategies do with those that
             # remain is the moment's affair.
             ruled, targets = self.router.allowed(plan, request)
-            allowed = sorted([target.name for target in (*targets, *ruled.fallbacks)])
+            allowed = sorted([target.name for target in targets])
             return (_terms(ruled), tuple(allowed), request.caller.tags)
         known = self._scopes.get(plan.route)
         if known is None or known[0] is not plan:

@@ -52,7 +52,9 @@ class Router:
         return order
 
     def allowed(self, plan: Plan, request: GenerationRequest) -> tuple[Plan, Sequence[Target]]:
-        """Return the plan that rules lead to, and what they leave of its targets; no turn is taken.
+        """Return the plan that rules lead to, and what they leave of its targets and fallbacks.
+
+        No turn is taken.
 
         Raises:
             ModelNotFound: a rule leads to a name behind which nothing stands.
@@ -97,7 +99,8 @@ class Router:
         # taken as if it had none.
         while plan.rules is not None and plan.route not in seen:
             seen.add(plan.route)
-            ruled = plan.rules.apply(request, plan.targets, self.states, now)
+            # What a rule keeps from a target it keeps from those of fallbacks too.
+            ruled = plan.rules.apply(request, plan.every_target, self.states, now)
             notes += ruled.reasons
             if ruled.refusal is not None:
                 raise Forbidden(ruled.refusal, detail="; ".join(notes))
@@ -105,7 +108,7 @@ class Router:
                 passed += ruled.passed_over
                 return plan, ruled.tiers
             plan = self.planner.plan(ruled.route)
-        return plan, (plan.targets,)
+        return plan, (plan.every_target,)
 
     def _chooser(self, plan: Plan) -> Chooser:
         """Return what carries out a plan's strategy; it remembers whose turn it was."""

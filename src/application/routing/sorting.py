@@ -27,7 +27,7 @@ class Sorting:
     _reasons: list[str] = field(default_factory=list[str])
 
     def sort(self, tiers: Sequence[Sequence[Target]], *, tell: bool) -> Order:
-        """Return the order; the tiers stay as rules have put them.
+        """Return the order; the tiers stay as rules have put them, but those of fallbacks are last.
 
         Affinity goes before the strategy. Who rests is not asked while another can be, and is
         taken out before anything is chosen: no turn and no draw falls on it.
@@ -39,8 +39,13 @@ class Sorting:
         size_bytes = self.request.size_bytes
         resting: list[Target] = []
         spare: list[Target] = []
+        behind = {id(target) for target in self.plan.fallbacks}
+        fallbacks: list[Target] = []
         for tier in tiers:
             awake = self._awake(tier, resting)
+            if behind:
+                fallbacks += [target for target in awake if id(target) in behind]
+                awake = [target for target in awake if id(target) not in behind]
             weighs = self.plan.strategy is not Strategy.ORDERED or session is not None
             if weighs and not all(target.weight for target in awake):
                 spare += [target for target in awake if not target.weight]
@@ -53,7 +58,6 @@ class Sorting:
                 if tell:
                     self._reasons += [self.choosing.reason(one, size_bytes) for one in ordered]
         self._add(spare, "weight 0: only when no other can be asked", tell=tell)
-        fallbacks = self._awake(self.plan.fallbacks, resting)
         self._targets += fallbacks
         if tell:
             self._reasons += [target.reason for target in fallbacks]

@@ -162,9 +162,39 @@ def test_a_rule_refuses_in_its_own_words(crossing: Crossing) -> None:
     assert told.value.detail == "rule 1 refuses"
 
 
-def test_rules_that_leave_nothing_leave_the_fallbacks(crossing: Crossing) -> None:
+def test_what_a_rule_does_not_keep_is_no_fallback_either(crossing: Crossing) -> None:
+    def inside(targets: Sequence[Target]) -> Ruled:
+        out = [one for one in targets if one.provider.name == "c"]
+        return Ruled(
+            (tuple(one for one in targets if one not in out),),
+            (),
+            tuple(PassedOver(one, "rule 1 keeps it not") for one in out),
+        )
+
+    router = crossing.router(route("a", rules=Says(inside), fallbacks=("c/x", "b/x")))
+    crossing.rest("a", 5)
+    order = router.order(asking(model="r"), tell=True)
+    assert [target.name for target in order.targets] == ["b/x"]
+    assert {one.target.name for one in order.passed_over} == {"a/m", "c/x"}
+
+
+def test_a_fallback_that_a_rule_prefers_comes_first_among_fallbacks(crossing: Crossing) -> None:
+    def prefer_c(targets: Sequence[Target]) -> Ruled:
+        first = tuple(one for one in targets if one.provider.name == "c")
+        return Ruled((first, tuple(one for one in targets if one not in first)))
+
+    router = crossing.router(route("a", rules=Says(prefer_c), fallbacks=("b/x", "c/x")))
+    assert names(router.order(asking(model="r")).targets) == "acb"
+
+
+def test_rules_that_leave_nothing_of_a_route_leave_its_fallbacks(crossing: Crossing) -> None:
     def none(targets: Sequence[Target]) -> Ruled:
-        return Ruled(((),), (), tuple(PassedOver(one, "rule 1 keeps it not") for one in targets))
+        gone = [one for one in targets if one.model == "m"]
+        return Ruled(
+            (tuple(one for one in targets if one not in gone),),
+            (),
+            tuple(PassedOver(one, "rule 1 keeps it not") for one in gone),
+        )
 
     router = crossing.router(
         route("a", "b", rules=Says(none), fallbacks=("c/x",)),
