@@ -33,6 +33,7 @@ _OPEN_QUERY: Final = frozenset({"alt", "api-version", "beta"})
 _GOES_BY_STATE: Final = frozenset(
     {Strategy.LEAST_CONNECTIONS, Strategy.LATENCY, Strategy.AVAILABILITY}
 )
+_DIFFERS_EACH_TIME: Final = frozenset({Strategy.ROUND_ROBIN, Strategy.WEIGHTED})
 _STAND_IN: Final = re.compile(r"(?:[\w-]{1,32} )?\{[A-Za-z ]{1,40}\}")
 _SCHEME: Final = re.compile(r"(?:Bearer|Basic) (?=.)", re.IGNORECASE)
 
@@ -138,6 +139,8 @@ class Explain:
     def _notes(self, plan: Plan) -> list[str]:
         if plan.strategy in _GOES_BY_STATE and not self.live:
             return ["how the targets do is known to a running gateway alone: --live asks it"]
+        if plan.strategy in _DIFFERS_EACH_TIME:
+            return [f"{plan.strategy} puts the next request in another order"]
         planner = self.router.planner
         providers = planner.providers
         known = {entry.id for entry in planner.models()}

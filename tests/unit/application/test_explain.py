@@ -11,7 +11,7 @@ from modelmux.application.explain import AnswersItself, Explain, WouldRefuse, Wo
 from modelmux.application.filters.adjusting import Adjusting
 from modelmux.application.filters.attempting import Attempting
 from modelmux.application.filters.retrying import Retrying
-from modelmux.application.plan import ProviderEntry
+from modelmux.application.plan import ProviderEntry, Strategy
 from modelmux.application.planning import Planner, RouteSpec, TargetSpec
 from modelmux.application.ports import Answer, LlmProvider, NotSent, UpstreamCall
 from modelmux.application.retry_budget import RetryBudget
@@ -84,6 +84,37 @@ async def test_one_target_alone_may_be_asked_for() -> None:
     assert [one.number for one in told.targets] == [2]
     assert not first.asked
     assert second.asked[0].model == "y"
+
+
+async def test_who_rests_is_told_with_the_place_it_has_in_the_plan() -> None:
+    route = RouteSpec("m", (TargetSpec("a", "x"), TargetSpec("b", "y"), TargetSpec("a", "z")))
+    planner = Planner([entry("a", DryProvider()), entry("b", DryProvider())], [route])
+    explaining = explain(planner)
+    explaining.router.states.of("a", "x").resting_until = 5.0
+    told = await explaining.explain(asking())
+    assert [one.number for one in told.targets] == [2, 3]
+    assert [one.target.model for one in told.order.passed_over] == ["x"]
+    assert [one.number for one in (await explaining.explain(asking(), only=1)).targets] == [1]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "live", "said"),
+    [
+        (Strategy.ORDERED, False, ()),
+        (Strategy.COST, False, ()),
+        (Strategy.LATENCY, False, ("--live asks it",)),
+        (Strategy.LATENCY, True, ()),
+        (Strategy.WEIGHTED, True, ("another order",)),
+    ],
+)
+async def test_what_an_order_lacks_is_said(
+    strategy: Strategy, live: bool, said: tuple[str, ...]
+) -> None:
+    route = RouteSpec("m", (TargetSpec("a", "x"), TargetSpec("a", "y")), strategy=strategy)
+    router = explain(Planner([entry("a", DryProvider())], [route])).router
+    notes = (await Explain(router, live).explain(asking())).notes
+    assert len(notes) == len(said)
+    assert all(words in note for words, note in zip(said, notes, strict=True))
 
 
 async def test_nothing_works_where_every_target_refuses() -> None:
