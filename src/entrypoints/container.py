@@ -16,6 +16,7 @@ from dependency_injector import containers, providers
 
 from ..adapters.json_schema.first_use import FirstUseChecker
 from ..adapters.observability.line_writer import LineWriter
+from ..adapters.observability.metrics import PrometheusObserver
 from ..adapters.sealing.keys import SealKeys
 from ..adapters.system.clock import SystemClock
 from ..adapters.system.ids import RandomIds
@@ -63,9 +64,10 @@ from ..application.targets import TargetStates
 from ..domain.capabilities import Capabilities, CapabilityRule, resolve
 from ..domain.errors import ConfigurationError
 from .loop_lag import LoopLag
+from .debug_log import BodyLog
 from .loopback import is_loopback
 from .responses.turn_wire import ResponsesWire
-from .services import BodyLog, Services, StateServices
+from .services import Services, StateServices
 from .settings.environment import RUN_FOLDER_VARIABLE
 from .settings.file import Loaded
 from .settings.providers import (
@@ -83,12 +85,13 @@ from .settings.providers import (
 )
 from .settings.sections import (
     IN_MEMORY,
+    LogSettings,
     MediaSettings,
     Settings,
     StateSettings,
 )
-from .wiring import attempts, caching, limiting, observing, prices, values, weighing
-from .wiring.parts import Adapter, OwnFetcher, Seal, Store, Surroundings
+from .wiring import attempts, caching, limiting, observing, prices, tracing, values, weighing
+from .wiring.parts import Adapter, OwnFetcher, OwnTelemetry, Seal, Store, Surroundings
 
 
 def preset_names() -> tuple[str, ...]:
@@ -196,7 +199,8 @@ def _entries(
     entries: list[ProviderEntry] = []
     for _, name, settings in loaded.settings.named_providers():
         adapter = adapters[name]
-        llm = attempts.attempted(adapter.llm, settings, name, clock, observer, states)
+        llm = tracing.traced(adapter.llm, name, settings, loaded.settings.telemetry, clock)
+        llm = attempts.attempted(llm, settings, name, clock, observer, states)
         llm = limiting.around_provider(
             llm, name, settings.limits, admission, clock, observer, states
         )
@@ -337,6 +341,26 @@ def _answers(
     return answers
 
 
+def _telemetry(settings: Settings, tells: bool) -> OwnTelemetry | None:
+    telemetry = settings.telemetry
+    if not tells or not (telemetry.traces or telemetry.metrics):
+        return None
+    built: OwnTelemetry = _part("telemetry", "otel").build(settings)
+    return built
+
+
+def _observer(
+    log: LogSettings,
+    metrics: PrometheusObserver,
+    writer: LineWriter,
+    clock: Clock,
+    tells: bool,
+    telemetry: OwnTelemetry | None,
+) -> Observer:
+    further = () if telemetry is None else telemetry.observers
+    return observing.observer(log, metrics, writer, clock, tells, further)
+
+
 def _rules(loaded: Loaded, prices: PriceBook) -> Mapping[str, RouteRules]:
     if not any(route.rules for route in loaded.settings.routes):
         return {}
@@ -373,8 +397,11 @@ class Container(containers.DeclarativeContainer):
     log_writer = providers.Singleton(LineWriter)
     counting = providers.Singleton(_counting, loaded, tells)
     metrics = providers.Singleton(observing.metrics, settings.metrics, clock, counting)
+    telemetry = providers.Singleton(_telemetry, settings, tells)
+    traces = providers.Singleton(tracing.traces, settings.telemetry, clock)
+    bodies = providers.Singleton(values.body_watch, settings, clock)
     observer = providers.Singleton(
-        observing.observer, settings.log, metrics, log_writer, clock, tells
+        _observer, settings.log, metrics, log_writer, clock, tells, telemetry
     )
     state_limits = providers.Singleton(values.state_limits, settings.state)
     store = providers.Singleton(_store, settings, clock, state_limits)
@@ -477,6 +504,9 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
             where=loaded.origins.where(("server", "host")),
             hint="set MODELMUX_API_KEY, write [[keys]] in the file, or: modelmux keys create NAME",
         )
+    bodies = container.bodies()
+    if body_log is not None:
+        bodies.log_all(body_log)
     gauges = container.metrics().gauges
     gauges.sources.extend(_gauges(container))
     return Services(
@@ -493,7 +523,8 @@ def services(container: Container, *, has_keys: bool, body_log: BodyLog | None =
         store_counts=loaded.settings.health.store_counts,
         open_access=is_loopback(host) and not has_keys,
         limits=container.limits(),
-        body_log=body_log,
+        bodies=bodies,
+        traces=container.traces(),
         tell_headers=values.header_reader(loaded.settings),
         shedding=container.shedding(),
     )

@@ -1,8 +1,10 @@
 """Bodies of requests and answers in the log, for `--debug`."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
-from .services import BodyLog
+BodyLog: TypeAlias = Callable[[str, str, bytes], None]
+"""Told what is on its way (`request`, `response`, `chunk`), the request id, and the bytes."""
 
 MAX_BODY_BYTES = 16 * 1024
 

@@ -21,6 +21,9 @@ async def running(container: Container) -> AsyncGenerator[None]:
         ConfigurationError: the store cannot be opened.
     """
     async with AsyncExitStack() as stack:
+        telemetry = container.telemetry()
+        if telemetry is not None:
+            stack.push_async_callback(asyncio.to_thread, telemetry.close)
         lag, shedding = container.loop_lag(), container.shedding()
         if shedding is not None:
             shedding.start()

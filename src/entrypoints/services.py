@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from ..application.check_health import CheckHealth
 from ..application.compact import Compact
@@ -20,12 +19,11 @@ from ..application.ports import (
     Sealer,
 )
 from ..application.recall import Recall
+from ..application.tracing import Traces
+from .bodies import BodyWatch
 from .caller_headers import HeaderReader, no_headers
 from .responses.turn_wire import ResponsesWire
 from .shedding import Shedding
-
-# Told what is on its way (`request`, `response`, `chunk`), the request id, and the bytes.
-BodyLog: TypeAlias = Callable[[str, str, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,7 @@ class Services:
 
     `watch` takes who has gauges; `store_counts` makes a gateway without its store not ready.
     `tell_headers` picks the headers that requests carry: those that something reads.
+    `traces` is there where calls belong to traces.
     """
 
     respond: LlmProvider
@@ -91,6 +90,7 @@ class Services:
     store_counts: bool = False
     open_access: bool = False
     limits: HttpLimits = field(default=DEFAULT_LIMITS)
-    body_log: BodyLog | None = None
+    bodies: BodyWatch | None = None
+    traces: Traces | None = None
     tell_headers: HeaderReader = no_headers
     shedding: Shedding | None = None

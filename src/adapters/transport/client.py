@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from ...application.ports import Gauge, NotSent, Reading, UpstreamCall
+from ...application.ports import TRACEPARENT, Gauge, NotSent, Reading, UpstreamCall
 from ...domain.errors import ConfigurationError, ProviderError, ProviderProtocolBroken, StreamCut
 from .connection import Connection
 from .dialling import Dialler, Resolve
@@ -111,6 +111,8 @@ def _encode_head(call: HttpCall, origin: Origin) -> bytes:
     body, headers = call.body, call.headers
     # Most providers send the same headers with every call, and give them as the same tuple.
     lines = _known_lines(headers) if isinstance(headers, tuple) else _lines(headers)
+    if trace := TRACEPARENT.get():
+        lines += f"traceparent: {trace}\r\n"
     length = "" if not body and call.method in _WITHOUT_BODY else f"content-length: {len(body)}\r\n"
     try:
         return (

@@ -10,6 +10,7 @@ from .leases import LeaseKey, Leases
 from .llm_provider import Answer, LlmProvider
 from .media_fetcher import MediaFetcher
 from .observer import Event, Exchange, Gauge, GaugeSource, Observer, Reading, Totals
+from .outgoing import TRACEPARENT
 from .price_book import Price, PriceBook
 from .proof_vault import KeptProof, ProofKey, ProofVault
 from .rate_limiter import Limit, LimitKey, LimitKind, RateLimiter, Standing
@@ -76,6 +77,7 @@ __all__ = [
     "StateLimits",
     "StateStore",
     "Swept",
+    "TRACEPARENT",
     "TokenCounter",
     "Totals",
     "UpstreamCall",

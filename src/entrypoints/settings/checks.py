@@ -17,6 +17,7 @@ from .checks_prices import check_prices
 from .checks_routing import check_routing
 from .checks_rules import check_rules
 from .checks_server import check_server
+from .checks_telemetry import check_telemetry
 from .origins import Origins, spell
 from .providers import (
     AnthropicSettings,
@@ -82,6 +83,7 @@ def check_settings(
     _check_unique(routes, "routes or aliases", "each name can mean one thing", origins)
     check_routing(settings, origins)
     check_rules(settings, origins)
+    check_telemetry(settings.telemetry, origins)
     check_limits(settings, origins)
     check_caching(settings, origins)
     check_limits(settings, origins)

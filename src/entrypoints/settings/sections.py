@@ -14,6 +14,7 @@ from .prices import PricesSettings
 from .providers import OpenAiCompatSettings, ProviderSettings
 from .routing import RouteSettings, RoutingSettings
 from .section import Count, Seconds, Section
+from .telemetry import TelemetrySettings
 from .toml_positions import KeyPath
 
 DEFAULT_PORT = 3000
@@ -114,6 +115,7 @@ class Settings(Section, frozen=True):
     cache: CacheSettings = CacheSettings()
     overload: OverloadSettings = OverloadSettings()
     prices: PricesSettings = PricesSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     health: HealthSettings = HealthSettings()
     metrics: MetricsSettings = MetricsSettings()
 

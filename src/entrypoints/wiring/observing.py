@@ -43,10 +43,15 @@ def metrics(
 
 
 def observer(
-    log: LogSettings, prometheus: PrometheusObserver, writer: LineWriter, clock: Clock, tells: bool
+    log: LogSettings,
+    prometheus: PrometheusObserver,
+    writer: LineWriter,
+    clock: Clock,
+    tells: bool,
+    further: Sequence[Observer] = (),
 ) -> Observer:
     if not tells:
         return prometheus
     pretty = log.format == "pretty" or (log.format == "auto" and sys.stderr.isatty())
     request_log = RequestLog(writer.write, redact, clock.now, pretty=pretty, level=log.level)
-    return ObserverGroup((prometheus, request_log))
+    return ObserverGroup((prometheus, request_log, *further))

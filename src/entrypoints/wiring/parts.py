@@ -1,6 +1,6 @@
 """What the modules here give to the container."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -15,6 +15,7 @@ from ...application.ports import (
     Leases,
     LlmProvider,
     MediaFetcher,
+    Observer,
     ProofVault,
     Reading,
     Sealer,
@@ -39,6 +40,15 @@ class OwnFetcher(MediaFetcher, Protocol):
     """A fetcher of the container's own, which is closed at the end."""
 
     async def aclose(self) -> None: ...
+
+
+class OwnTelemetry(Protocol):
+    """What watches requests for others, and is closed at the end; closing blocks for a while."""
+
+    @property
+    def observers(self) -> Sequence[Observer]: ...
+
+    def close(self) -> None: ...
 
 
 class GivePart(Protocol):

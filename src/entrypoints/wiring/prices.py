@@ -4,20 +4,15 @@ from ...adapters.prices.book import TablePriceBook
 from ...adapters.prices.table import shipped_table
 from ...adapters.prices.vendors import VENDORS
 from ...application.ports import Price, PriceBook
-from ..settings.providers import OpenAiCompatSettings, ProviderSettings
 from ..settings.sections import Settings
+from .values import kind_of
 
 
 def build(settings: Settings) -> PriceBook:
-    kinds = {name: _kind(provider) for _, name, provider in settings.named_providers()}
+    kinds = {name: kind_of(provider) for _, name, provider in settings.named_providers()}
     overrides: dict[str, list[tuple[str, Price]]] = {}
     for key, price in settings.prices.models.items():
         provider, _, model = key.partition("/")
         overrides.setdefault(provider, []).append((model, Price(**price)))
     sold = any(kind in VENDORS for kind in kinds.values())
     return TablePriceBook(kinds, overrides, shipped_table().prices if sold else {})
-
-
-def _kind(provider: ProviderSettings) -> str:
-    preset = provider.preset if isinstance(provider, OpenAiCompatSettings) else None
-    return preset or str(provider.__struct_config__.tag)

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from ...application.keys import HeldKey, configured_key
 from ...application.plan import Affinity, AttemptTerms, ProviderEntry, RouteRules, Strategy
 from ...application.planning import Planner, RouteSpec, TargetSpec
-from ...application.ports import StateLimits
+from ...application.ports import Clock, StateLimits
+from ...domain.redaction import redact
 from ...domain.request import SchemaRules
 from ...domain.secret import Secret
+from ..bodies import BodyWatch
 from ..caller_headers import HeaderReader, cache_control, no_headers, told_headers
 from ..services import HttpLimits
+from ..settings.providers import OpenAiCompatSettings, ProviderSettings
 from ..settings.routing import RouteSettings
 from ..settings.sections import KeySettings, ServerSettings, Settings, StateSettings
 from . import caching
@@ -69,6 +72,17 @@ def header_reader(settings: Settings) -> HeaderReader:
     if wants_headers(settings):
         return told_headers
     return no_headers if caching.routes(settings) is None else cache_control
+
+
+def body_watch(settings: Settings, clock: Clock) -> BodyWatch:
+    telemetry = settings.telemetry
+    return BodyWatch(clock, redact, traced=telemetry.traces and telemetry.content)
+
+
+def kind_of(provider: ProviderSettings) -> str:
+    """Return the type of a provider, or the known service it is."""
+    preset = provider.preset if isinstance(provider, OpenAiCompatSettings) else None
+    return preset or str(provider.__struct_config__.tag)
 
 
 def configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:
