@@ -46,6 +46,14 @@ class KeyRingContract(ABC):
         assert (record.name, record.tenant, record.revoked_at) == ("laptop", "acme", None)
         assert not keys.ring.is_empty()
 
+    async def test_a_key_keeps_its_tags(self, keys: Keys) -> None:
+        tags = ("batch", "ключ")
+        record, text = await keys.registry.create(name="laptop", tenant="acme", tags=tags)
+        assert record.tags == tags
+        assert await within_a_second(lambda: keys.ring.find(text) == record)
+        assert list(await keys.registry.list()) == [record]
+        assert (await keys.registry.revoke(record.id)) == (await keys.registry.list())[0]
+
     async def test_a_key_tells_its_id_and_is_long(self, keys: Keys) -> None:
         record, text = await keys.registry.create(name="laptop", tenant="acme")
         assert re.fullmatch(rf"mmx_{record.id}_[0-9A-Za-z_-]{{43}}", text)

@@ -9,7 +9,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from modelmux.adapters.sql import schema
 from modelmux.adapters.sql.database import Database
+from modelmux.adapters.sql.keys import SqlKeyRegistry
 from modelmux.adapters.sql.sqlite import SqliteDatabase
+from modelmux.adapters.system.clock import SystemClock
 from modelmux.domain.errors import ConfigurationError, StoreError
 from tests.support.databases import count_rows, execute, run_sql
 
@@ -146,10 +148,16 @@ async def test_a_file_of_version_1_is_raised_with_all_that_is_in_it(tmp_path: Pa
     await database.aclose()
     again = SqliteDatabase(path)
     await again.start()
-    assert await again.read(lambda it: it.scalar(select(schema.schema_version.c.version))) == 2
+    version = await again.read(lambda it: it.scalar(select(schema.schema_version.c.version)))
+    assert version == schema.VERSION
     assert await again.read(lambda it: it.scalar(select(schema.keys.c.name))) == "laptop"
     assert await again.read(lambda it: it.scalar(select(schema.proofs.c.value))) == b"1"
     assert await count_rows(again, schema.responses) == 0
+    registry = SqlKeyRegistry(again, SystemClock())
+    tagged, _ = await registry.create(name="ci", tenant="acme", tags=("batch",))
+    old_key, new_key = await registry.list()
+    assert (old_key.name, old_key.tags) == ("laptop", ())
+    assert new_key == tagged
     await again.aclose()
 
 
