@@ -421,7 +421,7 @@ class Container(containers.DeclarativeContainer):
     )  # fmt: skip
     price_book = providers.Singleton(prices.build, settings)
     rules = providers.Singleton(_rules, loaded, price_book)
-    planner = providers.Singleton(values.planner, settings, entries, rules)
+    planner = providers.Singleton(values.planner, loaded, entries, rules)
     router = providers.Singleton(Router, planner, target_states, clock, price_book)
     respond = providers.Singleton(Respond, router, price_book, hedges)
     answers = providers.Singleton(_answers, loaded, clock, observer)

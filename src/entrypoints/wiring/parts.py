@@ -23,6 +23,7 @@ from ...application.ports import (
     TokenCounter,
     UpstreamProbe,
 )
+from ...application.store_breaker import StoreBreaker
 from ...domain.capabilities import Capabilities
 
 Closing: TypeAlias = Callable[[], Awaitable[None]]
@@ -34,6 +35,11 @@ async def nothing_to_close() -> None: ...
 def no_gauges() -> Iterable[Reading]:
     """Return nothing: there is no connection to count."""
     return ()
+
+
+def always_up() -> bool:
+    """Return that nothing is known to be amiss: what is in this process is there."""
+    return True
 
 
 class OwnFetcher(MediaFetcher, Protocol):
@@ -100,11 +106,14 @@ class TurnStores:
     leases: Leases
     log: EventLog
     sweeps_itself: bool = False
+    is_up: Callable[[], bool] = always_up
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
     """What is kept; `opens` and `closes` are in the order to be called.
+
+    `breakers` are of the servers that it needs.
 
     `begins` is for who serves: what then sweeps by itself, until it is closed.
     """
@@ -116,6 +125,12 @@ class Store:
     opens: tuple[Closing, ...] = ()
     begins: tuple[Closing, ...] = ()
     closes: tuple[Closing, ...] = ()
+    breakers: tuple[StoreBreaker, ...] = ()
+
+    def readings(self) -> Iterable[Reading]:
+        """Yield whether each server is up."""
+        for breaker in self.breakers:
+            yield from breaker.readings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,47 @@ from ...domain.secret import Secret
 from ..bodies import BodyWatch
 from ..caller_headers import HeaderReader, cache_control, no_headers, told_headers
 from ..services import HttpLimits
+from ..settings.file import Loaded
+from ..settings.origins import Origins, spell
 from ..settings.providers import OpenAiCompatSettings, ProviderSettings
+from ..settings.resolving import nearest
 from ..settings.routing import RouteSettings
 from ..settings.sections import KeySettings, ServerSettings, Settings, StateSettings
 from . import caching
 
 
 def planner(
-    settings: Settings, entries: tuple[ProviderEntry, ...], rules: Mapping[str, RouteRules]
+    loaded: Loaded, entries: tuple[ProviderEntry, ...], rules: Mapping[str, RouteRules]
 ) -> Planner:
+    """Return what plans by name.
+
+    Raises:
+        ConfigurationError: a fallback names a model that its provider does not take; its place.
+    """
+    settings = loaded.settings
+    _check_fallbacks(settings, entries, loaded.origins)
     routes = [_route(route, rules.get(route.model)) for route in settings.routes]
     return Planner(entries, routes, settings.routing.policy)
+
+
+def _check_fallbacks(
+    settings: Settings, entries: tuple[ProviderEntry, ...], origins: Origins
+) -> None:
+    named = {name for route in settings.routes for name in (route.model, *route.aliases)}
+    listed = {model for entry in entries for model in entry.models}
+    by_name = {entry.name: entry for entry in entries}
+    for number, route in enumerate(settings.routes):
+        for index, name in enumerate(route.fallbacks):
+            provider, _, model = name.partition("/")
+            entry = by_name.get(provider)
+            if name in named or name in listed or entry is None:
+                continue  # that a provider is there was checked when the file was read
+            if model not in entry.models and not entry.accepts(model):
+                path = ("routes", number, "fallbacks", index)
+                raise origins.error(
+                    path, f'{spell(path)}: the provider "{provider}" has no model "{model}"',
+                    hint=nearest(model, entry.models),
+                )  # fmt: skip
 
 
 def _route(route: RouteSettings, rules: RouteRules | None) -> RouteSpec:

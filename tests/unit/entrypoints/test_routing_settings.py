@@ -134,6 +134,16 @@ def test_tells_what_is_wrong_where_and_what_to_do(bad: Bad, tmp_path: Path) -> N
     )
 
 
+def test_a_fallback_that_its_provider_does_not_take_is_told_with_its_place(tmp_path: Path) -> None:
+    loaded = load_text(_HEAD + route("r", 'fallbacks = ["b/demo", "b/dmo"]'), tmp_path)
+    with pytest.raises(ConfigurationError) as told:
+        Container(loaded=loaded, dry=True).planner()
+    error = told.value
+    assert error.message == 'routes[0].fallbacks[1]: the provider "b" has no model "dmo"'
+    assert error.where == f"{tmp_path / 'modelmux.toml'}:12:24"
+    assert error.hint == 'did you mean "demo"?'
+
+
 def test_a_diamond_is_no_circle_and_a_single_target_takes_any_strategy(tmp_path: Path) -> None:
     text = (
         route("r", 'fallbacks = ["s", "t"]\nstrategy = "latency"')
