@@ -1,7 +1,7 @@
 """StoreGuard: while the store takes no writes, calls that need it fail before they cost money."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..domain.errors import StoreError
 from .ports import Clock, Gauge, Reading, StateStore
@@ -11,14 +11,24 @@ PROBE_EVERY_S = 1.0
 _log = logging.getLogger("modelmux.state")
 
 
+def _nothing_amiss() -> bool:
+    return True
+
+
 class StoreGuard:
-    """Knows of a failure until the store takes writes again; tells in the log of both."""
+    """Knows of a failure until the store takes writes again; tells in the log of both.
 
-    __slots__ = ("_clock", "_probe_at", "_store")
+    `is_there` says whether the server behind it can be reached at all, as far as is known.
+    """
 
-    def __init__(self, store: StateStore, clock: Clock) -> None:
+    __slots__ = ("_clock", "_is_there", "_probe_at", "_store")
+
+    def __init__(
+        self, store: StateStore, clock: Clock, is_there: Callable[[], bool] = _nothing_amiss
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._is_there = is_there
         self._probe_at: float | None = None
 
     def failed(self, error: StoreError) -> None:
@@ -30,7 +40,7 @@ class StoreGuard:
     @property
     def is_up(self) -> bool:
         """Whether the store took what it was given last, as far as anybody knows."""
-        return self._probe_at is None
+        return self._probe_at is None and self._is_there()
 
     def readings(self) -> Iterable[Reading]:
         """Return whether the store is up."""
@@ -42,6 +52,8 @@ class StoreGuard:
         Raises:
             StoreError: it failed a moment ago, and no probe has succeeded since.
         """
+        if not self._is_there():
+            raise StoreError("The store of responses does not answer at the moment.")
         if self._probe_at is None:
             return
         if self._clock.monotonic() < self._probe_at:

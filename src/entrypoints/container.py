@@ -53,6 +53,7 @@ from ..application.ports import (
     SchemaChecker,
     Sealer,
     StateLimits,
+    Totals,
 )
 from ..application.recall import Recall
 from ..application.respond import Respond
@@ -63,8 +64,8 @@ from ..application.sweeping import Sweeping
 from ..application.targets import TargetStates
 from ..domain.capabilities import Capabilities, CapabilityRule, resolve
 from ..domain.errors import ConfigurationError
-from .loop_lag import LoopLag
 from .debug_log import BodyLog
+from .loop_lag import LoopLag
 from .loopback import is_loopback
 from .responses.turn_wire import ResponsesWire
 from .services import Services, StateServices
@@ -222,18 +223,20 @@ def _entries(
     return tuple(entries)
 
 
-def _store(settings: Settings, clock: Clock, limits: StateLimits) -> Store:
+def _store(settings: Settings, clock: Clock, limits: StateLimits, observer: Observer) -> Store:
     storage = settings.storage
     kept_s = storage.proof_days * 86_400.0
-    store = _main_store(settings, clock, kept_s, limits)
+    store = _main_store(settings, clock, kept_s, limits, observer)
     if storage.redis_url is None:
         return store
     with _needing("redis"):
         from .wiring import redis
-    return redis.build(storage.redis_url, store, clock, kept_s, limits)
+    return redis.build(storage.redis_url, store, clock, kept_s, limits, observer)
 
 
-def _main_store(settings: Settings, clock: Clock, kept_s: float, limits: StateLimits) -> Store:
+def _main_store(
+    settings: Settings, clock: Clock, kept_s: float, limits: StateLimits, observer: Observer
+) -> Store:
     configured = values.configured_keys(settings.keys)
     storage = settings.storage
     if storage.url is None and storage.path in (None, IN_MEMORY):
@@ -248,8 +251,8 @@ def _main_store(settings: Settings, clock: Clock, kept_s: float, limits: StateLi
     with _needing("postgres"):
         from .wiring import postgres
 
-        database = postgres.database(storage.url)  # the driver is imported for the first engine
-    return sql.build_on(database, configured, clock, kept_s, limits)
+        # Here too: the driver is imported for the first engine.
+        return postgres.build(storage.url, configured, clock, kept_s, limits, observer)
 
 
 def _seal(state: StateSettings, clock: Clock) -> Seal:
@@ -323,7 +326,9 @@ def _limiter(
     url = loaded.settings.storage.redis_url
     if loaded.settings.limits.shared != "redis" or url is None:
         return own
-    shared: limiting.Limiter = _part("limiting_redis", "redis").shared(url, own, clock, ids, observer)
+    shared: limiting.Limiter = _part("limiting_redis", "redis").shared(
+        url, own, clock, ids, observer
+    )
     return shared
 
 
@@ -339,6 +344,21 @@ def _answers(
         url, settings.cache.max_answer_bytes, clock, observer, patient=patient
     )
     return answers
+
+
+def _check_health(
+    planner: Planner,
+    clock: Clock,
+    states: TargetStates,
+    totals: Callable[[], Totals],
+    store: StoreGuard,
+    settings: Settings,
+    answers: Callable[[], caching.Answers],
+) -> CheckHealth:
+    if caching.routes(settings) is None:
+        return CheckHealth(planner, clock, states, totals, store)
+    kept = answers()
+    return CheckHealth(planner, clock, states, totals, store, kept.status)
 
 
 def _telemetry(settings: Settings, tells: bool) -> OwnTelemetry | None:
@@ -404,7 +424,7 @@ class Container(containers.DeclarativeContainer):
         _observer, settings.log, metrics, log_writer, clock, tells, telemetry
     )
     state_limits = providers.Singleton(values.state_limits, settings.state)
-    store = providers.Singleton(_store, settings, clock, state_limits)
+    store = providers.Singleton(_store, settings, clock, state_limits, observer)
     seal = providers.Singleton(_seal, settings.state, clock)
     fetcher = providers.Singleton(_fetcher, settings.media, dry)
     checker = providers.Singleton(_checker)
@@ -435,7 +455,7 @@ class Container(containers.DeclarativeContainer):
     turn_wire = providers.Singleton(ResponsesWire, seal.provided.sealer)
     holder = providers.Callable(_holder, ids)
     holding = providers.Singleton(Holding, turns.leases, holder, clock)
-    store_guard = providers.Singleton(StoreGuard, turns.state, clock)
+    store_guard = providers.Singleton(StoreGuard, turns.state, clock, turns.is_up)
     recording = providers.Singleton(Recording, limited, turns.state, store_guard, holding, clock)
     jobs = providers.Singleton(
         Jobs, recording, planner, turns.state, turns.log, holding, turn_wire, clock, observer, ids,
@@ -453,8 +473,9 @@ class Container(containers.DeclarativeContainer):
     )  # fmt: skip
     list_models = providers.Singleton(ListModels, planner)
     check_health = providers.Singleton(
-        CheckHealth, planner, clock, target_states, metrics.provided.totals, store_guard
-    )
+        _check_health, planner, clock, target_states, metrics.provided.totals, store_guard,
+        settings, answers.provider,
+    )  # fmt: skip
     pace = providers.Singleton(values.pace, settings.health)
     limits = providers.Singleton(values.http_limits, settings.server)
     loop_lag = providers.Singleton(LoopLag)
@@ -484,8 +505,10 @@ def _gauges(container: Container) -> Iterable[GaugeSource]:
     yield container.loop_lag().readings
     yield container.jobs().readings
     yield container.store_guard().readings
+    yield container.store().readings
     if limits_are_there(container):
         yield container.admission().readings
+        yield container.limiter().gauges
     if answers_are_kept(container):
         yield container.answers().gauges
 

@@ -12,6 +12,8 @@ from .server import RedisServer
 
 _IN_ONE_ASKING = 500
 _SLICE = 500
+# A call waits for its proofs, so it does not wait long: they are an ornament to most.
+_WITHIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class RedisProofVault(ProofVault):
                 limits.tenant_entries,
                 limits.entries,
                 *calls,
+                within_s=_WITHIN_S,
             )
 
     async def find(self, keys: Iterable[ProofKey]) -> Mapping[ProofKey, KeptProof]:
@@ -54,7 +57,9 @@ class RedisProofVault(ProofVault):
         for start in range(0, len(wanted), _IN_ONE_ASKING):
             some = wanted[start : start + _IN_ONE_ASKING]
             names = [f"{self._server.prefix}p:{quoted(key.tenant)}:{_digest(key)}" for key in some]
-            values: list[bytes | None] = await self._server.command("MGET", *names)
+            values: list[bytes | None] = await self._server.command(
+                "MGET", *names, within_s=_WITHIN_S
+            )
             for key, value in zip(some, values, strict=True):
                 kept = None if value is None else decode_kept(value)
                 if kept is not None:

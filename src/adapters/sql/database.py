@@ -46,14 +46,16 @@ class Database(ABC):
         """Write what waits, then stop. Idempotent."""
         ...
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, within_s: float | None = None) -> T:
         """Return what `work` reads; each of its statements sees all that is committed by then.
+
+        Nobody waits longer than `within_s`, where it is given.
 
         Raises:
             StoreError: whatever the database says no to.
         """
         try:
-            return await self._look(work)
+            return await self._look(work, within_s)
         except (SQLAlchemyError, OSError) as error:
             raise self._told(error) from error
 
@@ -85,7 +87,9 @@ class Database(ABC):
         ...
 
     @abstractmethod
-    async def _look(self, work: Work[T]) -> T: ...
+    async def _look(self, work: Work[T], within_s: float | None) -> T:
+        """Run `work`, or raise TimeoutError; other errors are the library's."""
+        ...
 
     @abstractmethod
     async def _transact(self, work: Work[T]) -> T:

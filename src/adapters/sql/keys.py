@@ -67,6 +67,10 @@ class SqlKeyRegistry(KeyRegistry):
         return await self._database.write(revoke)
 
 
+# As the poll is small and comes twice a second, it is what finds out that a database is frozen.
+_POLL_LIMIT_S = 1.5
+
+
 class SqlKeyRing(KeyRing):
     """The keys of the database and of configuration, as of at most `poll_s` ago.
 
@@ -136,7 +140,7 @@ class SqlKeyRing(KeyRing):
             # Read after the counter: a change in between is read twice, never missed.
             return counter, _read_keys(connection)
 
-        counter, made = await self._database.read(read)
+        counter, made = await self._database.read(read, within_s=_POLL_LIMIT_S)
         if made is not None:
             self._table = KeyTable((*self._configured, *made))
             self._seen = counter

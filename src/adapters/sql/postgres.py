@@ -8,9 +8,11 @@ from urllib.parse import SplitResult, urlsplit
 from sqlalchemy import ColumnElement, Connection, Executable, Table, create_engine
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.util import greenlet_spawn
 
-from ...domain.errors import ConfigurationError
+from ...application.store_breaker import StoreBreaker
+from ...domain.errors import ConfigurationError, StoreError
 from ...domain.secret import Secret
 from .database import Database, Work
 from .schema import raise_schema
@@ -20,6 +22,7 @@ _SCHEMA_LOCK = 0x6D6D_7801  # any number that nobody else takes: "mmx", 1
 _CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 15.0
 _LEAVE_S = 1.0
+_READ_S = 3.0
 _SESSION = {
     "application_name": "modelmux",
     # The server's own default may lose the last commits with the power.
@@ -33,6 +36,7 @@ class PostgresDatabase(Database):
     """A database by its URL, `postgresql://user:password@host:port/name`, and a few connections.
 
     What else the URL may say (`sslmode`, socket folders, several hosts) is as libpq has it.
+    With a `breaker`, which it then owns, nobody waits while the server is known to be gone.
     `busy_timeout_s` is how long it waits for another process that writes, `longest_s` how long a
     work may take in all.
 
@@ -41,9 +45,17 @@ class PostgresDatabase(Database):
     """
 
     def __init__(
-        self, url: Secret, *, busy_timeout_s: float = 5.0, longest_s: float = 10.0
+        self,
+        url: Secret,
+        *,
+        busy_timeout_s: float = 5.0,
+        longest_s: float = 10.0,
+        breaker: StoreBreaker | None = None,
     ) -> None:
         super().__init__(_place(url))
+        self._breaker = breaker
+        if breaker is not None:
+            breaker.probe = self._ping
         self._longest_s = longest_s
         self._engine = create_engine(
             "postgresql+asyncpg://",
@@ -86,6 +98,8 @@ class PostgresDatabase(Database):
     async def aclose(self) -> None:
         await self._commits.aclose()
         self._closed = True
+        if self._breaker is not None:
+            await self._breaker.aclose()
         while self._running:
             await asyncio.wait(self._running)
         await greenlet_spawn(self._engine.dispose)
@@ -109,22 +123,61 @@ class PostgresDatabase(Database):
             index_elements=table.primary_key.columns, set_=values, where=where
         )
 
-    async def _look(self, work: Work[T]) -> T:
+    async def _look(self, work: Work[T], within_s: float | None) -> T:
         def whole() -> T:
             with self._reading.connect() as connection:
                 return work(connection)
 
-        return await self._carry(greenlet_spawn(whole))
+        breaker = self._breaker
+        if breaker is None:
+            async with asyncio.timeout(within_s):
+                return await self._carry(greenlet_spawn(whole))
+        try:
+            async with breaker.asking(within_s or _READ_S):
+                return await self._carry(greenlet_spawn(whole))
+        except (SQLAlchemyError, OSError) as error:
+            self._note(error)
+            raise
 
     async def _transact(self, work: Work[T]) -> T:
         def whole() -> T:
             with self._engine.begin() as connection:
                 return work(connection)
 
-        return await self._carry(greenlet_spawn(whole))
+        if self._breaker is None:
+            return await self._carry(greenlet_spawn(whole))
+        # One that has begun may wait for a lock, and has its time; others are refused at once.
+        self._breaker.check()
+        try:
+            return await self._carry(greenlet_spawn(whole))
+        except (SQLAlchemyError, OSError) as error:
+            self._note(error)
+            raise
 
     def _concerns_all(self, error: BaseException) -> bool:
         return isinstance(error, OperationalError | InterfaceError | OSError)
+
+    def _note(self, error: BaseException) -> None:
+        """Tell the breaker, if nobody else would reach the server either."""
+        if self._breaker is None:
+            return
+        if isinstance(error, DBAPIError):
+            if error.connection_invalidated or isinstance(error, InterfaceError):
+                self._breaker.failed(OSError(f"{self._where}: {type(error).__name__}"))
+        elif isinstance(error, PoolTimeout):
+            self._breaker.failed(TimeoutError(f"{self._where}: no connection was free"))
+        elif isinstance(error, OSError):
+            self._breaker.failed(error)
+
+    async def _ping(self) -> None:
+        def select_one() -> None:
+            with self._reading.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+
+        try:
+            await self._carry(greenlet_spawn(select_one))
+        except SQLAlchemyError as error:
+            raise StoreError("The database does not answer.", detail=str(type(error))) from error
 
     async def _carry(self, running: Coroutine[Any, Any, T]) -> T:
         """Run to the end, even if the caller is cancelled: a connection is never left halfway.

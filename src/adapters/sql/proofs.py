@@ -1,5 +1,6 @@
 """Proofs that outlive the process: written through to the database, read from memory first."""
 
+import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from itertools import islice
 from sqlalchemy import Connection, select
 
 from ...application.ports import Clock, KeptProof, ProofKey, ProofVault
+from ...domain.errors import StoreError
 from ..stored.proofs import call_digest, decode_kept, encode_kept
 from . import schema
 from .database import Database
@@ -17,6 +19,9 @@ from .sweeper import Sweeper
 _IN_ONE_SELECT = 500
 _ABSENCES = 20_000
 _ABSENCE_S = 30.0
+# A call waits for its proofs, and its end for theirs; what was begun is carried on all the same.
+_FIND_S = 0.2
+_KEEP_S = 0.5
 _MAX_ABSENT_ID = 200  # callers choose the length of what they ask for
 
 
@@ -86,7 +91,11 @@ class SqlProofVault(ProofVault):
             rows.append({"tenant": key.tenant, "call": call, "kept_at": now, "value": value})
         # Memory first: should the disk fail, the next turn can still be served by this process.
         await self._front.keep(proofs)
-        await self._database.insert(self._upsert, rows)
+        try:
+            async with asyncio.timeout(_KEEP_S):
+                await self._database.insert(self._upsert, rows)
+        except TimeoutError as error:
+            raise StoreError("The store does not answer.", detail="proofs wait") from error
         self._sweeper.count(len(rows))
 
     async def find(self, keys: Iterable[ProofKey]) -> Mapping[ProofKey, KeptProof]:
@@ -95,7 +104,12 @@ class SqlProofVault(ProofVault):
         now = self._clock.monotonic()
         missing = [key for key in wanted if key not in found and self._absent.get(key, -1.0) <= now]
         if missing:
-            stored = await self._read(missing)
+            try:
+                stored = await self._read(missing)
+            except StoreError:
+                if not found:
+                    raise
+                return found  # those of the conversation that this process has led
             await self._front.keep(stored)
             found.update(stored)
             self._note_absent(now, [key for key in missing if key not in stored])
@@ -133,7 +147,8 @@ class SqlProofVault(ProofVault):
         stored = await self._database.read(
             lambda connection: _select(
                 connection, oldest, {tenant: list(calls) for tenant, calls in by_tenant.items()}
-            )
+            ),
+            within_s=_FIND_S,
         )
         found: dict[ProofKey, KeptProof] = {}
         for tenant, call, value in stored:
