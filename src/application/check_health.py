@@ -190,7 +190,9 @@ class CheckHealth:
 
     def _is_usable(self, entry: ProviderEntry) -> bool:
         states = self._states_of(entry)
-        if self._known(entry, states).healthy is False:
+        probed = self._probed.get(entry.name)
+        refused = probed is not None and probed.report.refused
+        if self._known(entry, states).healthy is False and not refused:
             return False
         now = self.clock.monotonic()
         if not states or any(state.refused_s(now) <= 0.0 for state in states):

@@ -1,6 +1,7 @@
 """`modelmux serve` as it runs on a machine: from nothing to an answer, and to a clean end."""
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -52,7 +53,20 @@ def test_talks_to_a_person_when_asked_to(tmp_path: Path) -> None:
 def test_is_well_in_its_own_health_check(tmp_path: Path) -> None:
     with serving(tmp_path) as gateway:
         ended = modelmux(tmp_path, "health", "--url", gateway.url)
-        assert (ended.returncode, ended.stdout) == (0, "ok\n")
+        assert ended.returncode == 0
+        assert ended.stdout.splitlines() == [
+            "ok",
+            "demo (demo): well",
+            "no requests yet",
+            "store up, cache off",
+        ]
+        body = {"model": "demo", "messages": [{"role": "user", "content": "Hi"}]}
+        chat = f"{gateway.url}/v1/chat/completions"
+        assert httpx.post(chat, json=body, trust_env=False).status_code == 200
+        told = modelmux(tmp_path, "health", "--url", gateway.url).stdout.splitlines()
+        shown = r"demo \(demo\): well, \d+ ms to the first events, 0\.0% errors"
+        assert re.fullmatch(shown, told[1])
+        assert told[2].startswith("1 requests, 100.0% succeeded, ")
         port = {"MODELMUX_PORT": gateway.url.rpartition(":")[2], "MODELMUX_HOST": "0.0.0.0"}
         assert modelmux(tmp_path, "health", environment=port).returncode == 0
 

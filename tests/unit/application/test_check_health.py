@@ -12,7 +12,7 @@ from modelmux.application.ports import ProbeReport, Totals
 from modelmux.application.store_guard import StoreGuard
 from modelmux.application.targets import Breaker, TargetState, TargetStates
 from modelmux.domain.capabilities import Capabilities
-from modelmux.domain.errors import StoreError, UpstreamUnreachable
+from modelmux.domain.errors import StoreError, UpstreamAuthFailed, UpstreamUnreachable
 from modelmux.domain.events import FinishReason, ResponseFinished, ResponseStarted
 
 WELL = ProbeReport(True, "answers", ("small", "large"))
@@ -179,6 +179,15 @@ async def test_a_gateway_is_usable_as_long_as_one_target_is() -> None:
     assert not check.is_any_usable()
     await check.probe_all()
     assert check.is_any_usable()
+
+
+async def test_who_does_not_let_us_ask_may_still_answer_calls() -> None:
+    for status, usable in ((401, False), (403, True)):
+        refusal = ProbeReport.failed(UpstreamAuthFailed("It refuses our key.", status=status))
+        check = CheckHealth(Planner([entry("a", ScriptedProbe(refusal))]), ManualClock())
+        report = await check.probe_all()
+        assert (report.status, report.providers[0].healthy) == ("degraded", False)
+        assert check.is_any_usable() is usable
 
 
 async def test_a_model_that_nobody_has_tried_may_be_usable() -> None:
