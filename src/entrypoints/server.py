@@ -17,6 +17,7 @@ from typing import Any, cast
 import uvicorn
 
 from ..domain.errors import ConfigurationError, ShuttingDown
+from .acceptor import Acceptor
 from .app import App
 from .http_protocol import BoundedHttpProtocol
 from .supervisor.listening import CannotListen, bind
@@ -48,7 +49,7 @@ class GatewayServer(uvicorn.Server):
 
     It ends by a signal, by `stop`, or by `retire` when another process has taken its place.
     `on_ready` is told where it listens; `trusted_proxies` are the addresses whose forwarding
-    headers are believed, None: nobody's.
+    headers are believed, None: nobody's. `shares_listener`: other processes accept there too.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class GatewayServer(uvicorn.Server):
         *,
         on_ready: Callable[[str, int], None] | None = None,
         trusted_proxies: str | None = None,
+        shares_listener: bool = False,
     ) -> None:
         limits = app.limits
         super().__init__(
@@ -87,11 +89,17 @@ class GatewayServer(uvicorn.Server):
         )
         self._app = app
         self._on_ready = on_ready
+        self._shares_listener = shares_listener
+        self._acceptor: Acceptor | None = None
         self._retires_by: float | None = None
         self._quiet_ticks = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self._shares_listener and sockets:
+            await super().startup([])
+            self._acceptor = Acceptor(sockets[0], self._new_protocol)
+        else:
+            await super().startup(sockets)
         # What lives now lives for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -124,7 +132,16 @@ class GatewayServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._has_retired()
 
+    def _new_protocol(self) -> BoundedHttpProtocol:
+        """As uvicorn does it."""
+        made: BoundedHttpProtocol = self.config.http_protocol_class(  # type: ignore[call-arg, assignment]  # our factory
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
     def _accept_no_more(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.close()
         for server in self.servers:
             server.close()
 
@@ -132,7 +149,8 @@ class GatewayServer(uvicorn.Server):
         if self._retires_by is None:
             return False
         state = self.server_state
-        if state.connections or state.tasks or self._app.jobs.running:
+        opening = self._acceptor is not None and self._acceptor.opening
+        if opening or state.connections or state.tasks or self._app.jobs.running:
             self._quiet_ticks = 0
             return asyncio.get_running_loop().time() > self._retires_by
         # A connection that was accepted a moment ago may not be known yet.
@@ -140,6 +158,7 @@ class GatewayServer(uvicorn.Server):
         return self._quiet_ticks >= _QUIET_TICKS
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._accept_no_more()
         self._app.calls.draining = True
         ending = asyncio.create_task(self._end_what_runs(), name="end-what-runs")
         try:

@@ -132,10 +132,11 @@ class Worker:
         self._needs_key = has_keys
         offered = services(container, has_keys=has_keys, body_log=self._body_log())
         server = loaded.settings.server
+        workers = server.workers or _cores()
         listener, self._announces = self._channel.bind(
             server.host,
             server.port,
-            workers=server.workers or _cores(),
+            workers=workers,
             grace_s=server.drain_grace_s,
             reload_grace_s=server.reload_grace_s,
             pretty=self._pretty,
@@ -144,7 +145,10 @@ class Worker:
             app = create_app(offered, self._lifespan)
         proxies = ",".join(server.trusted_proxies) or None
         gateway = GatewayServer(
-            app, on_ready=lambda *at: self._ready(gateway, *at), trusted_proxies=proxies
+            app,
+            on_ready=lambda *at: self._ready(gateway, *at),
+            trusted_proxies=proxies,
+            shares_listener=workers > 1,
         )
         serve(gateway, listener)
 

@@ -1,11 +1,11 @@
 import pytest
 
-from modelmux.entrypoints.supervisor.lines import MAX_LINE_BYTES, Broken, Lines, encode
+from modelmux.entrypoints.supervisor.lines import MAX_LINE_BYTES, Broken, Lines, Message, encode
 
 
 def test_messages_come_out_as_they_went_in_however_they_are_cut() -> None:
-    told = [{"say": "ready"}, {"say": "failed", "message": "a\nb", "code": 2}]
-    data = b"".join(map(encode, told))
+    told: list[Message] = [{"say": "ready"}, {"say": "failed", "message": "a\nb", "code": 2}]
+    data = b"".join(encode(message) for message in told)
     for size in (1, 7, len(data)):
         lines = Lines()
         pieces = [data[at : at + size] for at in range(0, len(data), size)]
