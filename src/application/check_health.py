@@ -13,6 +13,7 @@ from .targets import Breaker, TargetState, TargetStates
 
 _MOST_TARGETS: Final = 64
 """Of each provider so many are told of, the busiest; callers may name ever new ones."""
+_NO_TOTALS: Final = Totals()
 _WORSE: Final = (Breaker.CLOSED, Breaker.HALF_OPEN, Breaker.OPEN)
 
 
@@ -62,7 +63,7 @@ class HealthReport:
 
     status: str
     providers: tuple[ProviderHealth, ...]
-    totals: Totals = Totals()
+    totals: Totals = _NO_TOTALS
     state_store: str = "off"
     cache: str = "off"
 
