@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ..domain.events import RelayedBytes, ResponseFinished, StreamEvent, Usage
+from ..domain.journal import Journal
 from ..domain.request import GenerationRequest
 from .admission import Admission, Wanted
 from .estimating import estimate_tokens
@@ -18,6 +19,7 @@ EXPECTED_OUTPUT = 512
 """What is reserved for an answer whose length nobody bounds."""
 
 _BYTES_A_TOKEN = 4
+_CACHED = frozenset({"hit", "joined"})
 
 
 def input_tokens(request: GenerationRequest) -> int:
@@ -69,9 +71,14 @@ class Reservation:
         """Settle an answer that nobody told the tokens of: what was sent, and what came."""
         self.settle(self._input + generated)
 
-    def watch(self, answer: Answer) -> Answer:
-        """Return the answer; closing it settles."""
-        return _CountedAnswer(answer, self) if self._tokens else _RunningAnswer(answer, self)
+    def watch(self, answer: Answer, journal: Journal | None = None) -> Answer:
+        """Return the answer; closing it settles.
+
+        What the cache gave, or somebody else's call, costs no tokens: `journal` tells.
+        """
+        if not self._tokens:
+            return _RunningAnswer(answer, self)
+        return _CountedAnswer(answer, self, journal)
 
 
 class _RunningAnswer(WrappedAnswer):
@@ -93,11 +100,12 @@ class _RunningAnswer(WrappedAnswer):
 class _CountedAnswer(WrappedAnswer):
     """Settled by the usage its end tells; before that by what passed, about one token an event."""
 
-    __slots__ = ("_finished", "_passed", "_reservation", "_usage")
+    __slots__ = ("_finished", "_journal", "_passed", "_reservation", "_usage")
 
-    def __init__(self, inner: Answer, reservation: Reservation) -> None:
+    def __init__(self, inner: Answer, reservation: Reservation, journal: Journal | None) -> None:
         super().__init__(inner)
         self._reservation = reservation
+        self._journal = journal
         self._passed = 0
         self._finished = False
         self._usage: Usage | None = None
@@ -117,8 +125,10 @@ class _CountedAnswer(WrappedAnswer):
         try:
             await self._inner.aclose()
         finally:
-            usage = self._usage
-            if usage is not None and usage.total_tokens:
+            usage, journal = self._usage, self._journal
+            if journal is not None and journal.usage is None and journal.cache in _CACHED:
+                self._reservation.settle(0)
+            elif usage is not None and usage.total_tokens:
                 self._reservation.settle(usage.total_tokens)
             elif self._finished:
                 self._reservation.settle(None)  # nobody counted

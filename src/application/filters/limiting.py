@@ -13,7 +13,6 @@ from ..reservation import MostOutput, Reservation
 from ..targets import TargetStates
 
 _RETRY_CONCURRENT_S = 1.0
-_CACHED = frozenset({"hit", "joined"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +53,7 @@ class Limiting(LlmProvider):
         if not applied.lasts:
             return await self.inner.open(request)
         answer = await _open(self.inner, request, reservation)
-        if request.journal.cache in _CACHED:
-            # It costs no tokens, and what is replayed keeps nothing busy.
-            reservation.settle(0)
-            return answer
-        return reservation.watch(answer)
+        return reservation.watch(answer, request.journal)
 
     def _refuse(self, refused: Standing) -> NoReturn:
         limit = named(refused.limit)

@@ -287,12 +287,15 @@ async def test_a_running_answer_takes_a_place_until_it_is_closed() -> None:
     await house.filter.open(request())
 
 
-async def test_an_answer_of_the_cache_costs_a_request_and_no_tokens() -> None:
+@pytest.mark.parametrize("cache", ["hit", "joined"])
+async def test_an_answer_of_the_cache_costs_a_request_and_no_tokens(cache: str) -> None:
     both = Rates(requests_per_minute=60.0, tokens_per_minute=600.0)
     house = House(Script((WHOLE,)), key=both)
     asked = request()
-    asked.journal.cache = "hit"
-    await house.filter.open(asked)
+    asked.journal.cache = cache
+    answer = await house.filter.open(asked)
+    await read_all(answer)
+    await answer.aclose()
     assert await house.left(LimitKind.TOKENS, both) == 600
     assert await house.left(LimitKind.REQUESTS, both) == 59
 
