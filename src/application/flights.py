@@ -245,6 +245,7 @@ class Seat(Answer):
     def _tell(self, flight: Flight) -> None:
         ours, theirs = self.journal, flight.journal
         ours.provider, ours.model, ours.route = theirs.provider, theirs.model, theirs.route
+        ours.relayed = theirs.relayed
         ours.told[:] = theirs.told
         if self._leads:
             ours.attempts, ours.choice = theirs.attempts, theirs.choice

@@ -29,9 +29,15 @@ _NUMBER_BYTES: Final = 8
 
 
 def worth_keeping(
-    events: Iterable[StreamEvent], adjustments: Iterable[Adjustment], *, tools: bool
+    events: Iterable[StreamEvent],
+    adjustments: Iterable[Adjustment],
+    *,
+    tools: bool,
+    relayed: bool = False,
 ) -> bool:
     """Whether a whole answer may be given to others: nothing cut, refused or half vendor's own.
+
+    Bytes that nobody has read are kept only with `relayed`.
 
     Calls of tools are kept only with `tools`; items of a vendor's own tools never: they tell what
     the world was like then, and their ids are known to the vendor for one turn.
@@ -40,8 +46,11 @@ def worth_keeping(
         return False
     for event in events:
         match event:
-            case OpaqueItemAdded() | RelayedBytes() | RefusalDelta():
+            case OpaqueItemAdded() | RefusalDelta():
                 return False
+            case RelayedBytes():
+                if not relayed:
+                    return False
             case ToolCallStarted():
                 if not tools:
                     return False

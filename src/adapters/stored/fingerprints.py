@@ -30,14 +30,22 @@ def _plain(value: object) -> object:
     raise NotImplementedError(type(value).__name__)
 
 
+def _said(members: Mapping[str, object]) -> Mapping[str, object]:
+    """Return all but the model's name, which may be an alias."""
+    return {name: value for name, value in members.items() if name != "model"}
+
+
 _encode: Final = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 def fingerprint(request: GenerationRequest, scope: tuple[tuple[str, ...], ...]) -> bytes | None:
     """Return the digest; None for what has no JSON, such as half a surrogate pair."""
+    asked: object
+    kinds: tuple[str, ...] = ()
     if request.embedding is not None:
-        asked: object = request.embedding.get()
-        kinds: tuple[str, ...] = ()
+        # Bytes that pass unread come in the form that was asked for: every member counts.
+        body = request.verbatim
+        asked = request.embedding.get() if body is None else _said(body.members)
     else:
         content = request.content.get()
         asked = content

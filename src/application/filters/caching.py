@@ -1,7 +1,8 @@
 """Caching: answers again what was answered before, and asks once for what many ask at once.
 
-The filter stands before planning's attempts, so that nobody waits for a slot or a breaker where
-the answer is there. Whatever passes it is translated: bytes that are relayed are not understood.
+The filter stands before routing's attempts, so that nobody waits for a slot or a breaker where the
+answer is there. What may be kept is translated, for bytes that are relayed are not understood; all
+but embeddings, which have one language.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ...domain.dialect import Dialect
 from ...domain.errors import ModelmuxError, ModelNotFound
-from ...domain.events import ResponseFinished, StreamEvent
+from ...domain.events import RelayedBytes, ResponseFinished, StreamEvent
 from ...domain.journal import Journal
 from ...domain.request import Generation, GenerationRequest
 from ..flights import Flight, Flights, Seat
@@ -81,7 +82,7 @@ class Caching(LlmProvider):
             request.journal.cache = "bypass"
             self.observer.count(Event.CACHE, label, "bypass")
             return await self.inner.open(request)
-        call = _Call(key, plan, rules, label)
+        call = _Call(key, plan, rules, label, request.embedding is not None)
         fresh = not _UNREAD.isdisjoint(asked)
         if not fresh:
             found = await self._found(request, call)
@@ -103,17 +104,13 @@ class Caching(LlmProvider):
     def _key(self, request: GenerationRequest, plan: Plan, rules: CacheRules) -> CacheKey | None:
         """Return the key, None for a request whose answer is not for keeping."""
         try:
-            if request.embedding is not None:
-                ask = request.embedding.get()
-                unsaid = ask.ignored
-            else:
+            if request.embedding is None:
                 content = request.content.get()
-                unsaid = content.ignored
                 if not (rules.every_request or _is_deterministic(content)):
                     return None
-            # What has no name here is told upstream only where the body is relayed.
-            if unsaid and request.verbatim is not None:
-                return None
+                # What has no name here is told upstream only where the body is relayed.
+                if content.ignored and request.verbatim is not None:
+                    return None
             digest = self.fingerprint(request, self._scope(request, plan))
         except (ModelmuxError, RecursionError):
             return None  # who reads it next says what is wrong, or relays it
@@ -192,7 +189,9 @@ class Caching(LlmProvider):
             if self._running.get(key) is flight:
                 del self._running[key]
 
-        asked = replace(request, verbatim=None, journal=flight.journal)
+        # Embeddings have one language and one form: as bytes they serve whoever asks the same.
+        verbatim = None if request.embedding is None else request.verbatim
+        asked = replace(request, verbatim=verbatim, journal=flight.journal)
         self._flights.begin(flight, self._fly(flight, asked, call), forget)
         return seat
 
@@ -205,12 +204,13 @@ class Caching(LlmProvider):
 
     async def _keep(self, flight: Flight, call: "_Call") -> None:
         events, journal = flight.after(0), flight.journal
-        if not worth_keeping(events, journal.adjustments, tools=call.rules.tools):
+        rules = call.rules
+        if not worth_keeping(events, journal.adjustments, tools=rules.tools, relayed=call.embeds):
             return
         answer = CachedAnswer(
             merged(events), journal.provider, journal.model, self.clock.now(), tuple(journal.told)
         )
-        kept = await self.cache.put(call.key, answer, call.rules.ttl_s)
+        kept = await self.cache.put(call.key, answer, rules.ttl_s)
         self.observer.count(Event.CACHE, call.label, "stored" if kept else "refused")
 
     def _joinable(self, key: CacheKey) -> Flight | None:
@@ -226,6 +226,7 @@ class _Call:
     plan: Plan
     rules: CacheRules
     label: str
+    embeds: bool
 
 
 class _KeptAnswer(Answer):
@@ -238,6 +239,7 @@ class _KeptAnswer(Answer):
         self._journal = journal
         journal.cache, journal.cache_age_s = "hit", age_s
         journal.provider, journal.model, journal.route = kept.provider, kept.model, route
+        journal.relayed = any(type(event) is RelayedBytes for event in kept.events)
         journal.told[:] = kept.told
         journal.outcome = "cancelled"  # until its end is read
 

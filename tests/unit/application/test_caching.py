@@ -35,6 +35,7 @@ from modelmux.domain.errors import (
 from modelmux.domain.events import (
     EmbeddingsAdded,
     FinishReason,
+    RelayedBytes,
     ResponseFinished,
     ResponseStarted,
     StreamEvent,
@@ -42,6 +43,7 @@ from modelmux.domain.events import (
     ToolCallStarted,
     Usage,
 )
+from modelmux.domain.journal import Journal
 from modelmux.domain.request import Caller, Generation, GenerationRequest, Sampling, Verbatim
 from tests.support.asking import HELLO_EVENTS, asking, content_of, drain, entry, text_of, user
 from tests.support.hand_fed import HandFed, HandFedAnswer
@@ -235,6 +237,25 @@ async def test_embeddings_are_kept() -> None:
         assert [[*vector] for vector in found[0].vectors] == [[0.5, 0.25]]
         await settled()
     assert len(model.requests) == 3
+
+
+async def test_embeddings_that_pass_unread_are_kept_as_they_came() -> None:
+    class Relaying(ScriptedProvider):
+        async def open(self, request: GenerationRequest) -> Answer:
+            request.journal.relayed = request.verbatim is not None
+            return await super().open(request)
+
+    model = Relaying(Script(((START, RelayedBytes(b'{"data": []}'), END),)))
+    house = House(model)
+    body = Verbatim(Dialect.EMBEDDINGS, {"input": "a"})
+    asked = replace(ask(), dialect=Dialect.EMBEDDINGS, verbatim=body)
+    for _ in range(2):
+        request = replace(asked, embedding=Deferred.of(EmbeddingAsk(("a",))), journal=Journal())
+        events = await drain(await house.caching.open(request))
+        assert RelayedBytes(b'{"data": []}') in events
+        assert request.journal.relayed
+        await settled()
+    assert len(model.requests) == 1
 
 
 # What is not

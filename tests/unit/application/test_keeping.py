@@ -68,6 +68,10 @@ def test_what_is_a_vendors_own_or_a_refusal_is_not_kept(event: StreamEvent) -> N
     assert not is_kept(event, STOP, tools=True)
 
 
+def test_bytes_nobody_read_are_kept_where_that_is_wanted() -> None:
+    assert worth_keeping((START, RelayedBytes(b"{}"), STOP), (), tools=False, relayed=True)
+
+
 @pytest.mark.parametrize(
     "told",
     [

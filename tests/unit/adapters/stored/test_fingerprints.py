@@ -24,7 +24,7 @@ from modelmux.domain.conversation import Message, OpaqueItem, Role, Text
 from modelmux.domain.deferred import Deferred
 from modelmux.domain.dialect import Dialect
 from modelmux.domain.embedding import EmbeddingAsk
-from modelmux.domain.request import Caller, Generation, GenerationRequest, Sampling
+from modelmux.domain.request import Caller, Generation, GenerationRequest, Sampling, Verbatim
 from tests.support.asking import asking, content_of, user
 
 # Any, in this file: types and values of every kind, as introspection gives them.
@@ -202,6 +202,24 @@ def test_the_rest_of_what_shapes_an_answer_is_in_it() -> None:
         print_of(embedding(EmbeddingAsk(("a",)))),
     ]
     assert all(one != other for one, other in combinations(differing, 2))
+
+
+def test_a_body_of_embeddings_counts_with_all_its_members_but_the_name() -> None:
+    def body(**members: bytes) -> bytes:
+        raw = {name: Raw(text) for name, text in members.items()}
+        request = embedding(EmbeddingAsk(("a",)))
+        return print_of(replace(request, verbatim=Verbatim(Dialect.EMBEDDINGS, raw)))
+
+    base = body(model=b'"m"', input=b'"a"')
+    assert body(model=b'"alias"', input=b'"a"') == base
+    others = [
+        print_of(embedding(EmbeddingAsk(("a",)))),
+        body(input=b'["a"]'),
+        body(input=b'"a"', encoding_format=b'"base64"'),
+        body(input=b'"a"', encoding_format=b'"float"'),
+        body(input=b'"a"', unknown=b"1"),
+    ]
+    assert len({base, *others}) == 6
 
 
 def test_what_does_not_shape_an_answer_is_not_in_it() -> None:
