@@ -64,10 +64,13 @@ class Upstream(Misbehaving):
         piece = chunk(b": ping\n\n" if kind == "pings" else frame) if streams else b" "
         await peer.send(STREAM_HEAD if streams else response(b" " * 9999)[:-9999])
         gone = asyncio.create_task(peer.closed())
-        while not gone.done():
-            await peer.send(piece)
-            await asyncio.sleep(0.02)
-        self.left_at.append(time.monotonic())
+        try:
+            while not gone.done():
+                await peer.send(piece)
+                await asyncio.sleep(0.02)
+        finally:
+            await gone
+            self.left_at.append(time.monotonic())
 
 
 @contextmanager
