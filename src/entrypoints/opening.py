@@ -24,6 +24,9 @@ async def running(container: Container) -> AsyncGenerator[None]:
         telemetry = container.telemetry()
         if telemetry is not None:
             stack.push_async_callback(asyncio.to_thread, telemetry.close)
+        counting = container.counting()
+        if counting is not None:
+            stack.callback(counting.closes)
         lag, shedding = container.loop_lag(), container.shedding()
         if shedding is not None:
             shedding.start()
@@ -54,6 +57,10 @@ async def running(container: Container) -> AsyncGenerator[None]:
         for keeper in (container.holding(), container.jobs()):
             stack.push_async_callback(keeper.aclose)
             keeper.start()
+        gauges = container.metrics().gauges
+        stack.push_async_callback(gauges.aclose)
+        if counting is not None:
+            gauges.start(container.clock())
         yield
 
 

@@ -11,7 +11,7 @@ from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
 from .checks_attempts import check_api_keys, check_breaker
 from .checks_caching import check_caching
-from .checks_limits import check_limits
+from .checks_health import check_health_settings
 from .checks_limits import check_limits
 from .checks_prices import check_prices
 from .checks_routing import check_routing
@@ -86,7 +86,7 @@ def check_settings(
     check_telemetry(settings.telemetry, origins)
     check_limits(settings, origins)
     check_caching(settings, origins)
-    check_limits(settings, origins)
+    check_health_settings(settings.health, origins)
     keys: dict[KeyPath, str] = {
         ("keys", index, "name"): key.name for index, key in enumerate(settings.keys)
     }

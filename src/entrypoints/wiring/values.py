@@ -11,8 +11,10 @@ from ...domain.request import SchemaRules
 from ...domain.secret import Secret
 from ..bodies import BodyWatch
 from ..caller_headers import HeaderReader, cache_control, no_headers, told_headers
+from ..lifespan import Pace
 from ..services import HttpLimits
 from ..settings.file import Loaded
+from ..settings.health import HealthSettings
 from ..settings.origins import Origins, spell
 from ..settings.providers import OpenAiCompatSettings, ProviderSettings
 from ..settings.resolving import nearest
@@ -117,7 +119,9 @@ def kind_of(provider: ProviderSettings) -> str:
 
 def configured_keys(keys: tuple[KeySettings, ...]) -> tuple[HeldKey, ...]:
     return tuple(
-        configured_key(key.key or Secret(key.hash or ""), name=key.name, tenant=key.tenant)
+        configured_key(
+            key.key or Secret(key.hash or ""), name=key.name, tenant=key.tenant, tags=key.tags
+        )
         for key in keys
     )
 
@@ -134,6 +138,10 @@ def state_limits(state: StateSettings) -> StateLimits:
     )
 
 
+def pace(health: HealthSettings) -> Pace:
+    return Pace(health.probe_every_s, min(health.probe_when_unwell_s, health.probe_every_s))
+
+
 def http_limits(server: ServerSettings) -> HttpLimits:
     return HttpLimits(
         max_body_bytes=server.max_body_bytes,
@@ -143,5 +151,6 @@ def http_limits(server: ServerSettings) -> HttpLimits:
         keep_alive_s=server.keep_alive_s,
         stream_keepalive_s=server.stream_keepalive_s,
         drain_grace_s=server.drain_grace_s,
+        reload_grace_s=server.reload_grace_s,
         write_timeout_s=server.write_timeout_s,
     )
