@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +57,7 @@ targets = [{targets}]
 def gateway(
     folder: Path, config: str, *, workers: int = 1, environment: dict[str, str] | None = None
 ) -> Generator[ServedGateway, None, None]:
-    """Run a gateway without keys, which logs what goes wrong alone."""
+    """Run a gateway without keys, which logs what goes wrong alone, until all workers serve."""
     text = f'[log]\nlevel = "warning"\nformat = "json"\n{config}'
     with serving(
         folder,
@@ -64,6 +65,10 @@ def gateway(
         arguments=() if workers == 1 else ("--workers", str(workers)),
         environment=environment,
     ) as served:
+        ends = time.monotonic() + 30
+        while len(served.workers()) < workers:
+            assert time.monotonic() < ends, served.log.read_text()[-2000:]
+            time.sleep(0.05)
         yield served
 
 
