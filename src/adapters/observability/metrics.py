@@ -21,6 +21,8 @@ _METHODS = frozenset(
 )
 _INDEX = re.compile(r"\[\d+\]")
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Of the target whose answer it was, these requests asked nothing.
+_NOT_ASKED = frozenset({"hit", "joined"})
 _TOTALS = b'["totals"]'  # requests, failures, seconds: for the health page, not for Prometheus
 _TOTALS_CELLS = 3
 
@@ -115,15 +117,16 @@ class PrometheusObserver(Observer):
         if journal.attempts > 1:
             cells[slot.retries] += journal.attempts - 1
         target = self._targets.of((journal.provider, journal.model))
-        outcome = journal.outcome
-        at = target.answers.get(outcome)
-        cells[target.answer(outcome) if at is None else at] += 1.0
-        if exchange.chunks > 1 and exchange.first_byte_s is not None:
-            streamed_s = exchange.duration_s - exchange.first_byte_s
-            target.add_gap(streamed_s / (exchange.chunks - 1))
-        usage = journal.usage
+        usage, cache = journal.usage, journal.cache
+        if cache not in _NOT_ASKED:
+            outcome = journal.outcome
+            at = target.answers.get(outcome)
+            cells[target.answer(outcome) if at is None else at] += 1.0
+            if exchange.chunks > 1 and exchange.first_byte_s is not None:
+                streamed_s = exchange.duration_s - exchange.first_byte_s
+                target.add_gap(streamed_s / (exchange.chunks - 1))
         # What the cache gave was counted, and paid for, when it was kept.
-        if usage is not None and journal.cache != "hit":
+        if usage is not None and cache != "hit":
             input_, output, cached, written, reasoning = target.tokens
             cells[input_] += usage.input_tokens
             cells[output] += usage.output_tokens

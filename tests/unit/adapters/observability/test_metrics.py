@@ -212,7 +212,14 @@ def test_what_the_cache_gave_is_not_paid_for_again() -> None:
     exchange.journal.cache = "hit"
     observer.exchange_settled(exchange)
     tokens = "modelmux_tokens_total"
-    assert value(observer, tokens, provider="vertex", model="claude-test", kind="input") == 0
+    target = {"provider": "vertex", "model": "claude-test"}
+    assert value(observer, tokens, kind="input", **target) == 0
+    answers = "modelmux_answers_total"
+    assert value(observer, answers, outcome="finished", **target) is None
+    exchange.journal.cache = "miss"
+    observer.exchange_settled(exchange)
+    assert value(observer, tokens, kind="input", **target) == 100
+    assert value(observer, answers, outcome="finished", **target) == 1
 
 
 def test_the_gap_of_a_stream_is_its_mean() -> None:
