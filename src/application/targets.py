@@ -335,7 +335,13 @@ class TargetStates:
                 yield Reading(Gauge.RESTING_S, state.resting_s(now), labels)
 
     def _forget_one(self) -> None:
+        """Forget the oldest that is idle and well, or, where there is none, idle."""
+        idle: tuple[str, str] | None = None
         for key, state in self._states.items():
-            if state.in_flight == 0 and state.breaker is Breaker.CLOSED:
-                del self._states[key]
-                return
+            if state.in_flight == 0:
+                idle = idle or key
+                if state.breaker is Breaker.CLOSED:
+                    idle = key
+                    break
+        if idle is not None:
+            del self._states[idle]

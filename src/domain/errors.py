@@ -237,7 +237,7 @@ class UpstreamUnreachable(ProviderError):
 
 
 class UpstreamTimeout(ProviderError):
-    """`phase` is where time ran out: connect, first_byte, idle, total."""
+    """`phase` is where time ran out: connect, first_byte, first_event, idle, total."""
 
     retryable = True
 

@@ -48,7 +48,7 @@ class Retrying(LlmProvider):
     async def _again(self, request: GenerationRequest, failure: ProviderError) -> Answer:
         try:
             for attempt in range(self.policy.retries):
-                wait_s = self._wait_s(failure, attempt)
+                wait_s = self._wait_s(request, failure, attempt)
                 if wait_s is None or self._will_rest(request.model, wait_s):
                     break
                 if not self.budget.take():
@@ -56,9 +56,9 @@ class Retrying(LlmProvider):
                 await self.clock.sleep(wait_s)
                 try:
                     return await self.inner.open(request)
-                except TargetResting:
-                    break  # others have found it ill: what it said to us is what there is to tell
                 except ProviderError as error:
+                    if isinstance(error, TargetResting) and not _is_bound(request):
+                        break  # what it said to us is what there is to tell
                     failure = error
             raise failure
         finally:
@@ -72,10 +72,12 @@ class Retrying(LlmProvider):
             return False
         return state.refused_s(self.clock.monotonic()) > wait_s + _ALMOST_S
 
-    def _wait_s(self, error: ProviderError, attempt: int) -> float | None:
+    def _wait_s(
+        self, request: GenerationRequest, error: ProviderError, attempt: int
+    ) -> float | None:
         """Return how long to wait before the next attempt, None for no further one."""
         retryable = error.retryable if error.should_retry is None else error.should_retry
-        if not retryable or isinstance(error, TargetResting):
+        if not retryable or (isinstance(error, TargetResting) and not _is_bound(request)):
             return None
         if isinstance(error, UpstreamTimeout) and error.phase != "connect":
             # A target that was silent for minutes would be asked to be silent again.
@@ -84,3 +86,8 @@ class Retrying(LlmProvider):
         if error.retry_after_s is not None:
             return error.retry_after_s if error.retry_after_s <= longest else None
         return min(self.policy.first_wait_s * 2.0**attempt, longest) * self.jitter()
+
+
+def _is_bound(request: GenerationRequest) -> bool:
+    """Whether the target has begun to answer other parts of the request: no other can go on."""
+    return request.journal.running is not None

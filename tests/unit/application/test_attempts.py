@@ -10,7 +10,7 @@ from modelmux.adapters.memory.clock import LeapingClock
 from modelmux.adapters.memory.observer import RecordingObserver
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.filters.attempting import Attempting
-from modelmux.application.filters.retrying import Retrying
+from modelmux.application.filters.retrying import Retrying, RetryPolicy
 from modelmux.application.planning import Planner, RouteSpec, TargetSpec
 from modelmux.application.ports import Answer, LlmProvider
 from modelmux.application.respond import Respond
@@ -21,6 +21,7 @@ from modelmux.domain.errors import (
     ModelmuxError,
     ProviderError,
     StreamCut,
+    TargetResting,
     UnsupportedFeature,
     UpstreamAuthFailed,
     UpstreamFailed,
@@ -30,6 +31,7 @@ from modelmux.domain.errors import (
 )
 from modelmux.domain.request import GenerationRequest
 from tests.support.asking import HELLO_EVENTS, asking, drain, entry, text_of
+from tests.support.attempting import AttemptHouse
 
 HELLO = Script((HELLO_EVENTS,))
 
@@ -141,6 +143,26 @@ async def test_an_answer_closed_early_is_cancelled_not_finished() -> None:
     answer = await house.respond.open(request)
     await answer.aclose()
     assert request.journal.outcome == "cancelled"
+
+
+async def test_a_request_that_is_answered_in_parts_waits_for_a_target_that_rests() -> None:
+    """Nobody else can go on with what the target has begun."""
+    slowed = failing(UpstreamRateLimited("busy", status=429, retry_after_s=3.0))
+    house = AttemptHouse(ScriptedProvider(HELLO, slowed, HELLO), policy=RetryPolicy(retries=1))
+    (target,) = house.respond.router.planner.plan("r").targets
+    request, other = asking(model="x"), asking(model="x")
+    await target.provider.llm.open(request)
+    house.state("a").rest(house.clock.monotonic(), 3.0)
+    with pytest.raises(TargetResting):
+        await target.provider.llm.open(other)
+    assert house.leaping.slept == []
+    with suppress(UpstreamRateLimited):
+        await target.provider.llm.open(request)
+    assert house.leaping.slept == [3.0]
+    await target.provider.llm.open(request)
+    assert house.leaping.slept == [3.0, 3.0]
+    request.journal.end_running()
+    assert house.nothing_runs()
 
 
 class Down(LlmProvider):

@@ -319,6 +319,10 @@ def test_states_are_bounded() -> None:
         states.of("p", f"m{number}")
     assert len(list(states)) <= 4096
     assert states.known("p", "busy") is busy
+    for number in range(5000):
+        for _ in range(5):
+            states.of("p", f"ill{number}").admit(0.0).failed(DOWN, 0.0)
+    assert len(list(states)) <= 4096
 
 
 class Breaking(RuleBasedStateMachine):
