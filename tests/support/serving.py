@@ -84,6 +84,7 @@ def serving(
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     ready_within_s: float = 20.0,
+    port: int | None = None,
 ) -> Generator[ServedGateway, None, None]:
     """Start the gateway in `folder`, wait until it is ready, and end it afterwards.
 
@@ -92,7 +93,7 @@ def serving(
     """
     if config is not None:
         (folder / "modelmux.toml").write_text(config)
-    port = free_port()
+    port = port or free_port()
     log = folder / "gateway.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
