@@ -237,7 +237,11 @@ class Shedding:
             )
             self._refused = 0
         if self._memory.is_bounded:
-            self._full = self._memory.share()
+            self.look()
+
+    def look(self) -> None:
+        """See how much memory is left."""
+        self._full = self._memory.share()
 
     def _has_no_room(self, headers: Mapping[bytes, bytes]) -> bool:
         if self._full < _FULL:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -27,20 +28,48 @@ from .crowds import percentile
 from .scale import FULL, scaled
 from .tools.asking import KEY, ask, caller_of
 from .tools.failing_upstream import failing_upstream
+from .tools.tcp_proxy import TcpProxy, tcp_proxy
 
-Store = tuple[str, OwnServer]
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A server behind a proxy, and what `[storage]` says of it."""
+
+    storage: str
+    server: OwnServer
+    proxy: TcpProxy
+
+    def lose(self, how: str) -> None:
+        if how == "killed":
+            self.server.kill()
+        else:  # to stop Postgres would stop none of those processes that it has begun
+            self.proxy.freeze()
+
+    def give_back(self, how: str) -> None:
+        if how == "killed":
+            self.server.start()
+        else:
+            self.proxy.thaw()
 
 
 @contextmanager
 def _redis() -> Generator[Store]:
-    with own_redis() as server:
-        yield f'redis_url = "{server.url}"\npath = ":memory:"', server
+    with own_redis() as server, tcp_proxy(_port(server)) as proxy:
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        yield Store(f'redis_url = "{url}"\npath = ":memory:"', server, proxy)
 
 
 @contextmanager
 def _postgres() -> Generator[Store]:
-    with own_postgres() as server:
-        yield f'url = "{server.url}"', server
+    with own_postgres() as server, tcp_proxy(_port(server)) as proxy:
+        url = server.url.replace(f":{_port(server)}/", f":{proxy.port}/")
+        yield Store(f'url = "{url}"', server, proxy)
+
+
+def _port(server: OwnServer) -> int:
+    port = urlsplit(server.url).port
+    assert port is not None
+    return port
 
 
 every_store = pytest.mark.parametrize("store", [_redis, _postgres], ids=["redis", "postgres"])
@@ -100,15 +129,15 @@ def test_calls_that_need_no_store_do_not_notice_that_it_is_gone(
     tmp_path: Path, store: Callable[[], AbstractContextManager[Store]], how: str
 ) -> None:
     seconds = scaled(10, short=2)
-    with store() as (storage, server), _gateway(tmp_path, storage) as gateway:
+    with store() as kept, _gateway(tmp_path, kept.storage) as gateway:
         healthy, gone = Load(gateway), Load(gateway)
         with healthy.going_on():
             time.sleep(seconds)
         with gone.going_on():
             time.sleep(0.2)
-            _lose(server, how)
+            kept.lose(how)
             time.sleep(seconds)
-            _return(server, how)
+            kept.give_back(how)
             time.sleep(1.0)
     assert healthy.failed == gone.failed == []
     # A few hundred calls on a machine that does other things tell no more than that nobody waits
@@ -124,12 +153,12 @@ def test_what_must_be_kept_is_refused_at_once_while_nothing_can_be_and_then_kept
 ) -> None:
     body = {"model": "m", "input": "hi", "store": True}
     with (
-        store() as (storage, server),
-        _gateway(tmp_path, storage) as gateway,
+        store() as kept,
+        _gateway(tmp_path, kept.storage) as gateway,
         caller_of(gateway.url) as client,
     ):
         assert client.post("/v1/responses", json=body).status_code == 200
-        _lose(server, how)
+        kept.lose(how)
         # The first may find it out, and wait for that; nobody after it.
         client.post("/v1/responses", json=body)
         time.sleep(3.5)
@@ -142,7 +171,7 @@ def test_what_must_be_kept_is_refused_at_once_while_nothing_can_be_and_then_kept
             )
             assert "retry-after" in answer.headers
             assert time.monotonic() - began < 0.25
-        _return(server, how)
+        kept.give_back(how)
         deadline = time.monotonic() + 10
         while client.post("/v1/responses", json=body).status_code != 200:
             assert time.monotonic() < deadline
@@ -178,17 +207,3 @@ async def test_proofs_go_on_in_this_process_while_redis_is_frozen_and_are_paid_b
             await vault.keep({proof_key(f"later_{number}"): kept_proof("later")})
         assert set(await shared.find(keys)) == set(keys)
         await server.aclose()
-
-
-def _lose(server: OwnServer, how: str) -> None:
-    if how == "killed":
-        server.kill()
-    else:
-        server.pause()
-
-
-def _return(server: OwnServer, how: str) -> None:
-    if how == "killed":
-        server.start()
-    else:
-        server.resume()

@@ -27,6 +27,9 @@ class Database(ABC):
     Whatever was begun is carried to its end, even if nobody waits for it any longer.
     """
 
+    # How long a call waits for what it would rather keep than not; None: until it is kept.
+    patience_s: float | None = None
+
     def __init__(self, where: str) -> None:
         self._where = where
         self._commits = GroupCommit(self._transact, self._told, self._concerns_all)
@@ -49,7 +52,7 @@ class Database(ABC):
     async def read(self, work: Work[T], *, within_s: float | None = None) -> T:
         """Return what `work` reads; each of its statements sees all that is committed by then.
 
-        Nobody waits longer than `within_s`, where it is given.
+        Nobody waits longer than `within_s` for a server, where it is given.
 
         Raises:
             StoreError: whatever the database says no to.

@@ -23,6 +23,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 15.0
 _LEAVE_S = 1.0
 _READ_S = 3.0
+_PATIENCE_S = 0.5
 _SESSION = {
     "application_name": "modelmux",
     # The server's own default may lose the last commits with the power.
@@ -56,6 +57,7 @@ class PostgresDatabase(Database):
         self._breaker = breaker
         if breaker is not None:
             breaker.probe = self._ping
+            self.patience_s = _PATIENCE_S
         self._longest_s = longest_s
         self._engine = create_engine(
             "postgresql+asyncpg://",

@@ -19,9 +19,7 @@ from .sweeper import Sweeper
 _IN_ONE_SELECT = 500
 _ABSENCES = 20_000
 _ABSENCE_S = 30.0
-# A call waits for its proofs, and its end for theirs; what was begun is carried on all the same.
-_FIND_S = 0.2
-_KEEP_S = 0.5
+_FIND_S = 0.2  # a call waits for its proofs
 _MAX_ABSENT_ID = 200  # callers choose the length of what they ask for
 
 
@@ -92,7 +90,7 @@ class SqlProofVault(ProofVault):
         # Memory first: should the disk fail, the next turn can still be served by this process.
         await self._front.keep(proofs)
         try:
-            async with asyncio.timeout(_KEEP_S):
+            async with asyncio.timeout(self._database.patience_s):
                 await self._database.insert(self._upsert, rows)
         except TimeoutError as error:
             raise StoreError("The store does not answer.", detail="proofs wait") from error
