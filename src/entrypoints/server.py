@@ -28,6 +28,8 @@ _RETRY_AFTER_S = 1.0
 _END_JOBS_S = 1.0
 _TELL_S = 0.1
 _QUIET_TICKS = 2
+# Clients with idle connections may be sending: so long they are answered, and told to close.
+_LAST_ASKS_S = 0.5
 
 
 def serve(server: "GatewayServer", listener: socket.socket) -> None:
@@ -117,14 +119,18 @@ class GatewayServer(uvicorn.Server):
         if self._retires_by is not None:
             return
         self._retires_by = asyncio.get_running_loop().time() + self._app.limits.reload_grace_s
-        self._app.calls.retiring = True
         self._accept_no_more()
+        self._let_close()
+
+    def _let_close(self) -> None:
+        """Let every answer that has not begun yet be the last on its connection."""
+        self._app.calls.retiring = True
         for connection in self.server_state.connections:
             if isinstance(connection, BoundedHttpProtocol):
                 connection.retire()
 
     def stop(self) -> None:
-        """Accept no more, close idle connections, and end within the grace time."""
+        """Accept no more, and end within the grace time."""
         self._app.calls.draining = True
         self._accept_no_more()
         self.should_exit = True
@@ -162,6 +168,9 @@ class GatewayServer(uvicorn.Server):
         self._app.calls.draining = True
         ending = asyncio.create_task(self._end_what_runs(), name="end-what-runs")
         try:
+            if self.server_state.connections and not self.force_exit:
+                self._let_close()
+                await asyncio.sleep(_LAST_ASKS_S)
             await super().shutdown(sockets)
         finally:
             ending.cancel()
