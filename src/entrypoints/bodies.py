@@ -63,6 +63,7 @@ class BodyWatch:
         timer = asyncio.get_running_loop().call_later(for_s, self.end, whose)
         self._looks[whose] = _Look(self._clock.monotonic() + for_s, timer)
         self.active = True
+        _log.setLevel(logging.INFO)  # of its own: what was asked for is shown at any level
         _log.warning("bodies_shown", extra={**_told(whose), "seconds": for_s})
 
     def end(self, whose: Whose) -> bool:
@@ -110,8 +111,7 @@ def _told(whose: Whose) -> dict[str, object]:
 
 
 def _emit(event: str, **fields: object) -> None:
-    # Above "info", so that it is seen where only warnings are logged.
-    _log.warning(event, extra=fields)
+    _log.info(event, extra=fields)
 
 
 def _bounded(log: BodyLog) -> BodyLog:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from ..domain.errors import ModelmuxError
 from ..domain.json_values import JsonObject
+from .bodies import Whose
 from .container import Container, answers_are_kept
 
 Command: TypeAlias = Callable[[JsonObject], Awaitable[JsonObject]]
@@ -35,7 +36,19 @@ def commands(container: Container) -> Mapping[str, Command]:
         whose = None if tenant is None else str(tenant)
         return {"forgotten": await container.answers().cache.purge(whose, named)}
 
-    return {"ping": ping, "cache_purge": cache_purge}
+    async def show_bodies(arguments: JsonObject) -> JsonObject:
+        bodies = container.bodies()
+        kind, name, seconds = (arguments.get(key) for key in ("kind", "name", "seconds"))
+        if kind in ("key", "request") and isinstance(name, str):
+            whose: Whose = ("key" if kind == "key" else "request", name)
+            if seconds == 0:
+                bodies.end(whose)
+            else:
+                bodies.look(whose, float(str(seconds)))
+        shown = bodies.looks().items()
+        return {"shown": [f"{kind} {name}: {left:.0f} s more" for (kind, name), left in shown]}
+
+    return {"ping": ping, "cache_purge": cache_purge, "show_bodies": show_bodies}
 
 
 class Commands:

@@ -43,6 +43,7 @@ VERBS: Mapping[str, Verb] = {
     "reload": Verb("reload", "Let the running gateway read its configuration anew."),
     "upgrade": Verb("upgrade", "Let the running gateway go on as the code installed now."),
     "status": Verb("status", "Show the processes of the running gateway."),
+    "debug": Verb("debug", "Show the bodies of one key or request in the log for a while."),
     "health": Verb("health", "Ask a running gateway how it is."),
     "version": Verb("version", "Print the version."),
     "validate": Verb("check", "Check the configuration.", hidden=True),
