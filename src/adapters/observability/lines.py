@@ -30,6 +30,7 @@ class RequestLine(msgspec.Struct, omit_defaults=True, gc=False):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    cost_usd: float | None = None
     adjusted: list[str] | None = None
     outcome: str = ""
     client_gone: bool = False
@@ -67,6 +68,8 @@ def pretty_request(line: RequestLine) -> bytes:
         words.append(f"attempts={line.attempts}")
     if line.input_tokens or line.output_tokens:
         words.append(f"tokens={line.input_tokens}+{line.output_tokens}")
+    if line.cost_usd is not None:
+        words.append(f"cost=${line.cost_usd:.6f}")
     if line.adjusted:
         words.append(f"adjusted={','.join(line.adjusted)}")
     if line.outcome not in ("", "finished"):

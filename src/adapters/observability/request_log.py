@@ -80,6 +80,7 @@ class RequestLog(Observer):
             usage.input_tokens,
             usage.output_tokens,
             usage.cached_tokens,
+            journal.cost,
             [str(one) for one in journal.adjustments] if journal.adjustments else None,
             journal.outcome,
             exchange.client_gone,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ def run(
     json_output: JsonOption = False,
 ) -> None:
     """Show what would go upstream for a request, and why, without sending anything."""
+    # Rules that cannot be told are part of what is printed.
+    logging.getLogger("modelmux.routing").addHandler(logging.NullHandler())
     loaded = load(config)
     body = _read(file, loaded.settings.server.max_body_bytes)
     container = Container(loaded=_keeping_keys(loaded), dry=True)

@@ -90,6 +90,18 @@ def test_a_line_tells_what_happened() -> None:
     ]
 
 
+def test_a_line_tells_the_cost_where_it_is_known_even_if_it_is_nothing() -> None:
+    written: list[bytes] = []
+    for cost in (0.0125, 0.0):
+        exchange = finished()
+        exchange.journal.cost = cost
+        RequestLog(written.append, redact, lambda: 0.0).exchange_settled(exchange)
+        RequestLog(written.append, redact, lambda: 0.0, pretty=True).exchange_settled(exchange)
+    assert lines_of(written[::2])[0]["cost_usd"] == 0.0125
+    assert lines_of(written[::2])[1]["cost_usd"] == 0.0
+    assert b"cost=$0.012500" in written[1]
+
+
 def test_what_is_not_known_is_left_out() -> None:
     written: list[bytes] = []
     RequestLog(written.append, redact, lambda: 0.0).exchange_settled(refused())
