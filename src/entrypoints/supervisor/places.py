@@ -18,13 +18,13 @@ _RUN = "run-"
 _YOUNG_S = 60.0
 
 
-def runtime_folder() -> Path:
-    """Return the user's folder; it is made where it is missing.
+def runtime_folder(parent: Path | None = None) -> Path:
+    """Return the user's folder, in the one for temporary files; it is made where it is missing.
 
     Raises:
         OSError: it cannot be had, or it is not the user's alone.
     """
-    folder = Path(tempfile.gettempdir()) / f"modelmux-{os.getuid()}"
+    folder = (parent or Path(tempfile.gettempdir())) / f"modelmux-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
