@@ -129,24 +129,25 @@ FULL = TooManyWaiting("full")
 CANNOT = UnsupportedFeature("no tools")
 
 
+WORTH: list[tuple[tuple[ModelmuxError, ...], ModelmuxError]] = [
+    ((PACED, RESTING), PACED),
+    ((RESTING, PACED), PACED),
+    ((PACED, AUTH), PACED),
+    ((AUTH, RESTING), AUTH),
+    ((PACED, DOWN), DOWN),
+    ((DOWN, FULL), DOWN),
+    ((FULL, RESTING), FULL),
+    ((RESTING, SOONER), SOONER),
+    ((SOONER, RESTING), SOONER),
+    ((RESTING, CANNOT), RESTING),
+    ((CANNOT, CANNOT), CANNOT),
+]
+
+
 @pytest.mark.parametrize(
     ("failures", "told"),
-    [
-        ((PACED, RESTING), PACED),
-        ((RESTING, PACED), PACED),
-        ((PACED, AUTH), PACED),
-        ((AUTH, RESTING), AUTH),
-        ((PACED, DOWN), DOWN),
-        ((DOWN, FULL), DOWN),
-        ((FULL, RESTING), FULL),
-        ((RESTING, SOONER), SOONER),
-        ((SOONER, RESTING), SOONER),
-        ((RESTING, CANNOT), RESTING),
-        ((CANNOT, CANNOT), CANNOT),
-    ],
-    ids=lambda value: (
-        "-".join(type(one).__name__ for one in value) if isinstance(value, tuple) else ""
-    ),
+    WORTH,
+    ids=["-".join(type(one).__name__ for one in failures) for failures, _ in WORTH],
 )
 async def test_of_all_failures_the_one_is_told_that_tells_most(
     failures: tuple[Exception, ...], told: Exception
