@@ -40,6 +40,22 @@ async def test_a_cancelled_wait_for_the_head_closes_the_connection_and_frees_the
             await server.until_ended(count, timeout_s=0.25)
 
 
+async def test_readings_tell_of_connections_and_of_who_waits() -> None:
+    async with raw_server(slowly) as server, http_client(max_connections=1) as client:
+
+        def told() -> list[tuple[str, float]]:
+            return [(reading.labels[-1], reading.value) for reading in client.readings()]
+
+        name = client.provider
+        assert told() == [("open", 0), ("idle", 0), (name, 0)]
+        calls = [asyncio.ensure_future(client.send(post(server.base_url))) for _ in range(3)]
+        await server.until_asked(1)
+        assert told() == [("open", 1), ("idle", 0), (name, 2)]
+        for call in asyncio.as_completed(calls):
+            await (await call).read_all(LIMIT)
+        assert told() == [("open", 1), ("idle", 1), (name, 0)]
+
+
 async def test_a_cancelled_read_closes_the_connection_and_frees_the_slot() -> None:
     async with raw_server(stream_and_hang) as server, http_client(max_connections=1) as client:
         for count in range(1, 4):

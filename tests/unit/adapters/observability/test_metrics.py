@@ -1,9 +1,11 @@
+import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from modelmux.adapters.memory.clock import ManualClock
 from modelmux.adapters.observability.families import EVENTS, FAMILIES, GAUGES
 from modelmux.adapters.observability.metrics import PrometheusObserver
 from modelmux.adapters.shared_memory.counts import CountTable, Seen
@@ -342,6 +344,24 @@ def test_who_goes_on_counting_where_another_ended_is_bounded_as_it_was() -> None
     observer = worker()
     series = [key for key in samples(observer) if key[0] == "modelmux_provider_requests_total"]
     assert len(series) == 11
+
+
+async def test_gauges_are_published_for_the_scrapes_of_other_workers() -> None:
+    (table, seen), (other, _) = workers(2)
+    clock, readings = ManualClock(), [Reading(Gauge.JOBS, 2.0), Reading(Gauge.JOBS, 1.0)]
+    publishing, scraped = beside(table, seen, readings), beside(other, seen)
+    publishing.gauges.start(clock)
+    try:
+        for told in (3.0, None):
+            for _ in range(3):
+                await asyncio.sleep(0)
+            # Not `value`, which would have the scraped worker read its own.
+            assert ("modelmux_background_jobs 3.0" in scraped.exposition().decode()) is bool(told)
+            readings.clear()
+            clock.advance(1.0)
+    finally:
+        await publishing.gauges.aclose()
+    assert clock.sleepers == 0
 
 
 async def test_a_page_is_made_beside_the_loop() -> None:
