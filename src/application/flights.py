@@ -226,9 +226,10 @@ class Seat(Answer):
 
     def _take(self, flight: Flight) -> Sequence[StreamEvent]:
         events = flight.after(self.position)
+        if not self.position or flight.finish is not None:
+            self._tell(flight)
         self.position = flight.reached
         flight.forget_read()
-        self._tell(flight)
         last = events[-1]
         if type(last) is ResponseFinished:
             self.journal.outcome = "finished"

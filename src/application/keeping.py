@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Final
 
 from ..domain.adjustments import Adjustment
@@ -24,12 +25,14 @@ from ..domain.events import (
 _DRAWING: Final = frozenset({"temperature", "top_k"})
 # An answer that does not fit the schema it was to fit, or may not, is no answer to keep.
 _UNFIT: Final = frozenset({"unmet", "unchecked", "lost"})
+# No refusals, which are chance as often as not, and nothing that was the vendor's own.
+_NEVER: Final = frozenset({OpaqueItemAdded, RefusalDelta})
 _EVENT_BYTES: Final = 120  # an event with its number and its place in a list
 _NUMBER_BYTES: Final = 8
 
 
 def worth_keeping(
-    events: Iterable[StreamEvent],
+    events: Sequence[StreamEvent],
     adjustments: Iterable[Adjustment],
     *,
     tools: bool,
@@ -37,31 +40,22 @@ def worth_keeping(
 ) -> bool:
     """Whether a whole answer may be given to others: nothing cut, refused or half vendor's own.
 
-    Bytes that nobody has read are kept only with `relayed`.
-
-    Calls of tools are kept only with `tools`; items of a vendor's own tools never: they tell what
-    the world was like then, and their ids are known to the vendor for one turn.
+    Bytes that nobody has read are kept only with `relayed`. Calls of tools are kept only with
+    `tools`; items of a vendor's own tools never: they tell what the world was like then, and their
+    ids are known to the vendor for one turn.
     """
     if any(one.action in _UNFIT or _leaves_to_chance(one) for one in adjustments):
         return False
-    for event in events:
-        match event:
-            case OpaqueItemAdded() | RefusalDelta():
-                return False
-            case RelayedBytes():
-                if not relayed:
-                    return False
-            case ToolCallStarted():
-                if not tools:
-                    return False
-            case ResponseFinished():
-                return all(
-                    reason is FinishReason.STOP or (tools and reason is FinishReason.TOOL_CALLS)
-                    for reason in event.reasons
-                )
-            case _:
-                pass
-    return False
+    kinds = {type(event) for event in events}
+    if not kinds.isdisjoint(_NEVER):
+        return False
+    if (RelayedBytes in kinds and not relayed) or (ToolCallStarted in kinds and not tools):
+        return False
+    last = events[-1] if events else None
+    return isinstance(last, ResponseFinished) and all(
+        reason is FinishReason.STOP or (tools and reason is FinishReason.TOOL_CALLS)
+        for reason in last.reasons
+    )
 
 
 def _leaves_to_chance(adjustment: Adjustment) -> bool:
@@ -75,31 +69,25 @@ def merged(events: Iterable[StreamEvent]) -> tuple[StreamEvent, ...]:
     answer again must not take it for theirs.
     """
     whole: list[StreamEvent] = []
-    fragments: list[StreamEvent] = []
-    for event in events:
-        if fragments and not _continues(fragments[-1], event):
-            whole.append(_joined(fragments))
-            fragments = []
-        match event:
-            case TextDelta() | ReasoningDelta() | ToolCallDelta():
-                fragments.append(event)
-            case ResponseStarted():
-                whole.append(ResponseStarted("", event.model))
-            case _:
-                whole.append(event)
+    for place, fragments in groupby(events, _place):
+        if place is None:
+            whole += fragments
+        else:
+            whole.append(_joined(tuple(fragments)))
+    if whole and isinstance(start := whole[0], ResponseStarted):
+        whole[0] = ResponseStarted("", start.model)
     return tuple(whole)
 
 
-def _continues(last: StreamEvent, event: StreamEvent) -> bool:
-    match last, event:
-        case TextDelta(), TextDelta():
-            return last.choice == event.choice
-        case ReasoningDelta(), ReasoningDelta():
-            return last.choice == event.choice
-        case ToolCallDelta(), ToolCallDelta():
-            return (last.choice, last.index) == (event.choice, event.index)
-        case _:
-            return False
+def _place(event: StreamEvent) -> tuple[int, int, int] | None:
+    """Return what an event is a fragment of, None for one that is whole."""
+    if type(event) is TextDelta:
+        return (0, event.choice, 0)
+    if type(event) is ReasoningDelta:
+        return (1, event.choice, 0)
+    if type(event) is ToolCallDelta:
+        return (2, event.choice, event.index)
+    return None
 
 
 def _joined(fragments: Sequence[StreamEvent]) -> StreamEvent:
@@ -109,14 +97,14 @@ def _joined(fragments: Sequence[StreamEvent]) -> StreamEvent:
         return first
     match first:
         case TextDelta():
-            texts = [one for one in fragments if isinstance(one, TextDelta)]
+            texts = [one for one in fragments if type(one) is TextDelta]
             logprobs = tuple([token for one in texts for token in one.logprobs])
             return TextDelta("".join([one.text for one in texts]), first.choice, logprobs)
         case ReasoningDelta():
-            thoughts = [one.text for one in fragments if isinstance(one, ReasoningDelta)]
+            thoughts = [one.text for one in fragments if type(one) is ReasoningDelta]
             return ReasoningDelta("".join(thoughts), first.choice)
         case ToolCallDelta():
-            parts = [one.arguments for one in fragments if isinstance(one, ToolCallDelta)]
+            parts = [one.arguments for one in fragments if type(one) is ToolCallDelta]
             return ToolCallDelta(first.index, "".join(parts), first.choice)
         case _:
             return first

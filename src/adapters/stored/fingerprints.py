@@ -18,15 +18,14 @@ from ...domain.request import GenerationRequest
 _FORM: Final = 1
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> object:  # Any: whatever the encoder does not know
     """Return a mapping that is no dict as one.
 
     Raises:
         NotImplementedError: it is none; nobody else may guess how to write it.
     """
-    if isinstance(value, Mapping):
-        mapping: Mapping[Any, Any] = value  # Any: the encoder looks into it
-        return dict(mapping)
+    if issubclass(type(value), Mapping):
+        return dict(value)
     raise NotImplementedError(type(value).__name__)
 
 

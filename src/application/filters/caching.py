@@ -181,6 +181,7 @@ class Caching(LlmProvider):
     def _lead(self, request: GenerationRequest, call: "_Call") -> Seat:
         self._flights.admit()
         flight, key = Flight(self.max_answer_bytes), call.key
+        flight.journal.trace = request.journal.trace
         seat = flight.sit_down(request.journal, leads=True)
         if self._joinable(key) is None:
             self._running[key] = flight

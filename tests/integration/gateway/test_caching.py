@@ -221,7 +221,7 @@ def test_clients_may_forbid_and_refresh(house: House) -> None:
     assert house.asked == asked + 3
 
 
-TOOL: Final = {
+TOOL: Final[dict[str, Any]] = {
     "type": "function",
     "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}},
 }

@@ -1,4 +1,4 @@
-"""The cache in Redis: what every cache must, and a server that is gone, frozen or used by others."""
+"""The cache in Redis: what every cache must, and a server that is gone or frozen."""
 
 import asyncio
 import time

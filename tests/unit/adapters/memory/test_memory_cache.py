@@ -73,9 +73,7 @@ async def test_bytes_are_told_as_they_are(letters: int) -> None:
     try:
         before = tracemalloc.get_traced_memory()[0]
         for number in range(2000):
-            one = key(number, tenant=f"tenant-{number}")
-            await cache.put(one, answer("x" * letters), 60)
-        del one
+            await cache.put(key(number, tenant=f"tenant-{number}"), answer("x" * letters), 60)
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:

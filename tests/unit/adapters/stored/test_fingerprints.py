@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ from modelmux.domain.embedding import EmbeddingAsk
 from modelmux.domain.request import Caller, Generation, GenerationRequest, Sampling, Verbatim
 from tests.support.asking import asking, content_of, user
 
-# Any, in this file: types and values of every kind, as introspection gives them.
+# Any, `cast` and `getattr`, in this file: types and values of every kind, by introspection.
 
 OBJECTS: list[dict[str, Any]] = [
     {}, {"a": 1}, {"a": 1.0}, {"a": True}, {"a": None}, {"a": "1"}, {"a": [1]}, {"a": [[1]]},
@@ -72,8 +72,8 @@ def values_of(kind: Any) -> list[Any]:
         return [{}, *({"a": one} for one in some), {"b": some[0]}, {"a": some[0], "b": some[0]}]
     if isinstance(kind, type) and issubclass(kind, Enum):
         return [*kind]
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return [*every(kind)]
+    if isinstance(kind, type) and dataclasses.is_dataclass(cast("Any", kind)):
+        return [*every(cast("Any", kind))]
     raise AssertionError(f"no values of {kind} are known here")
 
 
@@ -91,15 +91,13 @@ def every(kind: type) -> Iterator[Any]:
 def spelled(value: Any) -> Any:
     """Return what tells any two values apart, be they equal in Python as 1 and True are."""
     if dataclasses.is_dataclass(value):
-        inner = [
-            spelled(getattr(value, field.name)) for field in dataclasses.fields(value)
-        ]  # getattr: any field
-        return (type(value).__name__, *inner)
+        names = [field.name for field in dataclasses.fields(value)]
+        return (type(value).__name__, *(spelled(getattr(value, name)) for name in names))
     if isinstance(value, Raw):
         return ("raw", bytes(value))
-    if isinstance(value, Mapping):
+    if issubclass(type(value), Mapping):
         return ("mapping", *((key, spelled(one)) for key, one in value.items()))
-    if isinstance(value, tuple | list):
+    if type(value) in (tuple, list):
         return ("sequence", *(spelled(one) for one in value))
     return (type(value).__name__, repr(value))
 
