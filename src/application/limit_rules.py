@@ -61,17 +61,30 @@ NO_RATES = Rates()
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The limits of one request: `counted` by one each, of which `running` until its end."""
+    """The limits of one request: `counted` by one each, of which `running` until its end.
+
+    `lasts`: something is left to settle when the answer ends. `told` are the places of requests and
+    of tokens that the caller is told of, among `counted` and then `tokens`.
+    """
 
     counted: tuple[tuple[Limit, float], ...]
     running: tuple[tuple[Limit, float], ...]
     tokens: tuple[Limit, ...]
     patience: Patience
+    lasts: bool
+    told: tuple[tuple[int, ...], tuple[int, ...]]
 
-    @property
-    def lasts(self) -> bool:
-        """Whether something is left to settle when the answer ends."""
-        return bool(self.running or self.tokens)
+    def quota(self, standings: Sequence[Standing], now: float) -> Quota | None:
+        """Return what is left to the caller; limits that others share with it are not told.
+
+        `standings` are those of all that was wanted, in that order, or of what was refused.
+        """
+        if len(standings) < len(self.counted) + len(self.tokens):
+            return _quota_of_refusal(standings, now)
+        requests, tokens = self.told
+        if not (requests or tokens):
+            return None
+        return Quota(_tightest(standings, requests), _tightest(standings, tokens), now)
 
 
 def applied(parts: Sequence[tuple[Rates, str, str, str]]) -> Applied | None:
@@ -85,11 +98,25 @@ def applied(parts: Sequence[tuple[Rates, str, str, str]]) -> Applied | None:
                 patience[limit.key] = rates.wait_s
     if not limits:
         return None
+    counted = tuple((limit, 1.0) for limit in limits if limit.key.kind is not LimitKind.TOKENS)
+    running = tuple((limit, 1.0) for limit in limits if limit.runs)
+    tokens = tuple(limit for limit in limits if limit.key.kind is LimitKind.TOKENS)
+    wanted = (*(limit for limit, _ in counted), *tokens)
     return Applied(
-        tuple((limit, 1.0) for limit in limits if limit.key.kind is not LimitKind.TOKENS),
-        tuple((limit, 1.0) for limit in limits if limit.key.kind is LimitKind.CONCURRENT),
-        tuple(limit for limit in limits if limit.key.kind is LimitKind.TOKENS),
+        counted,
+        running,
+        tokens,
         patience or _NO_PATIENCE,
+        bool(running or tokens),
+        (_told(wanted, LimitKind.REQUESTS), _told(wanted, LimitKind.TOKENS)),
+    )
+
+
+def _told(wanted: Sequence[Limit], kind: LimitKind) -> tuple[int, ...]:
+    return tuple(
+        place
+        for place, limit in enumerate(wanted)
+        if limit.key.kind is kind and limit.key.scope in _OF_THE_CALLER
     )
 
 
@@ -144,28 +171,21 @@ def named(limit: Limit) -> str:
     return f"{_KINDS[limit.key.kind]} of {_SCOPES[limit.key.scope]}"
 
 
-def quota_of(standings: Iterable[Standing], now: float) -> Quota | None:
-    """Return what is left to the caller; limits that others share with it are not told."""
-    requests: Standing | None = None
-    tokens: Standing | None = None
-    for standing in standings:
-        key = standing.limit.key
-        if key.scope not in _OF_THE_CALLER:
-            continue
-        if key.kind is LimitKind.REQUESTS:
-            if requests is None or standing.remaining < requests.remaining:
-                requests = standing
-        elif key.kind is LimitKind.TOKENS and (
-            tokens is None or standing.remaining < tokens.remaining
-        ):
-            tokens = standing
-    if requests is None and tokens is None:
+def _quota_of_refusal(standings: Sequence[Standing], now: float) -> Quota | None:
+    limits = [standing.limit for standing in standings]
+    requests, tokens = _told(limits, LimitKind.REQUESTS), _told(limits, LimitKind.TOKENS)
+    if not (requests or tokens):
         return None
-    return Quota(_left(requests), _left(tokens), now)
+    return Quota(_tightest(standings, requests), _tightest(standings, tokens), now)
 
 
-def _left(standing: Standing | None) -> Left | None:
-    if standing is None:
+def _tightest(standings: Sequence[Standing], places: tuple[int, ...]) -> Left | None:
+    if not places:
         return None
-    most = standing.limit.per_minute
-    return Left(int(most), int(min(standing.remaining, most)), standing.reset_s)
+    found = standings[places[0]]
+    for place in places[1:]:
+        if standings[place].remaining < found.remaining:
+            found = standings[place]
+    most = found.limit.per_minute
+    remaining = found.remaining
+    return Left(int(most), int(min(remaining, most)), found.reset_s)

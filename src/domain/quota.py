@@ -1,10 +1,10 @@
 """What is left of a caller's limits: the tightest of requests and of tokens a minute."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+# Tuples: they are made for each request, and a frozen dataclass takes four times as long.
+class Left(NamedTuple):
     """`limit` is what a minute allows, `reset_s` how long until all of it is there again."""
 
     limit: int
@@ -12,8 +12,7 @@ class Left:
     reset_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """None: nothing limits it. `at` is when it was so, in seconds since the epoch."""
 
     requests: Left | None = None

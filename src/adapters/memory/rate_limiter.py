@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ...application.flows import after_giving, after_taking, lacking
-from ...application.ports import Clock, Limit, LimitKey, LimitKind, RateLimiter, Standing
+from ...application.ports import Clock, Limit, LimitKey, RateLimiter, Standing
 
 _LOOK_AGAIN_S = 1.0
 _MAX_ENTRIES = 100_000
@@ -25,7 +25,7 @@ class MemoryRateLimiter(RateLimiter):
         standings: list[Standing] = []
         for limit, amount in wanted:
             key = limit.key
-            if key.kind is LimitKind.CONCURRENT:
+            if limit.runs:
                 count = self._running.get(key, 0.0) + amount
                 if count > limit.burst:
                     return self._refusals(wanted, now)
@@ -47,7 +47,7 @@ class MemoryRateLimiter(RateLimiter):
         now = self._monotonic()
         for limit, amount in changes:
             key = limit.key
-            if key.kind is LimitKind.CONCURRENT:
+            if limit.runs:
                 count = self._running.get(key, 0.0) - amount
                 if count > 0:
                     self._running[key] = count
@@ -63,7 +63,7 @@ class MemoryRateLimiter(RateLimiter):
     def _refusals(self, wanted: Sequence[tuple[Limit, float]], now: float) -> list[Standing]:
         return [
             self._crowded(limit, amount)
-            if limit.key.kind is LimitKind.CONCURRENT
+            if limit.runs
             else lacking(limit, self._full_at.get(limit.key, 0.0), amount, now)
             for limit, amount in wanted
         ]

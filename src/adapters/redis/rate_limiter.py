@@ -17,7 +17,6 @@ from ...application.ports import (
     Gauge,
     Limit,
     LimitKey,
-    LimitKind,
     Observer,
     RateLimiter,
     Reading,
@@ -174,7 +173,7 @@ class RedisRateLimiter(RateLimiter):
 
     def _count(self, changes: Sequence[tuple[Limit, float]], sign: int) -> None:
         for limit, amount in changes:
-            if limit.key.kind is LimitKind.CONCURRENT:
+            if limit.runs:
                 left = self._running[limit.key] + sign * int(amount)
                 if left > 0:
                     self._running[limit.key] = left
@@ -242,7 +241,7 @@ class RedisRateLimiter(RateLimiter):
         return f"{self._server.prefix}lp:{self._process}"
 
     def _named(self, limit: Limit) -> tuple[str, str, float, float]:
-        running = limit.key.kind is LimitKind.CONCURRENT
+        running = limit.runs
         return ("c" if running else "f", _digest(limit.key), limit.one_s, limit.burst)
 
 
@@ -251,7 +250,7 @@ def _standing(
 ) -> Standing:
     if amount > limit.burst:
         wait_s = float("inf")
-    elif limit.key.kind is LimitKind.CONCURRENT and wait_s > 0:
+    elif limit.runs and wait_s > 0:
         wait_s = _LOOK_AGAIN_S
     return Standing(limit, remaining, reset_s, wait_s)
 

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from ...application.flows import after_giving, after_taking, lacking
-from ...application.ports import Clock, Limit, LimitKey, LimitKind, RateLimiter, Standing
+from ...application.ports import Clock, Limit, LimitKey, RateLimiter, Standing
 from .tables import PROCESSES, Tables
 
 _LOOK_AGAIN_S = 0.05
@@ -56,7 +56,7 @@ class SharedMemoryRateLimiter(RateLimiter):
         try:
             now = self._monotonic()
             for limit, amount in wanted:
-                if limit.key.kind is LimitKind.CONCURRENT:
+                if limit.runs:
                     slot = self._run(limit.key)
                     if slot is None:  # more keys run than there are places: these are not counted
                         standings.append(Standing(limit, limit.burst - amount, 0.0))
@@ -92,7 +92,7 @@ class SharedMemoryRateLimiter(RateLimiter):
             now = self._monotonic()
             for limit, amount in changes:
                 key = limit.key
-                if key.kind is LimitKind.CONCURRENT:
+                if limit.runs:
                     slot = self._run(key) if locked else self._known_run(key)
                     if slot is not None:
                         cell = slot * PROCESSES + tables.me
@@ -118,7 +118,7 @@ class SharedMemoryRateLimiter(RateLimiter):
         standings: list[Standing] = []
         running: list[tuple[int, int]] = []
         for limit, amount in wanted:
-            if limit.key.kind is LimitKind.CONCURRENT:
+            if limit.runs:
                 slot = self._known_run(limit.key)
                 free = limit.burst - (0 if slot is None else tables.running(slot))
                 standings.append(_crowded(limit, amount, free))
@@ -131,7 +131,7 @@ class SharedMemoryRateLimiter(RateLimiter):
         if any(standing.wait_s > 0 for standing in standings):
             return standings
         for limit, amount in wanted:
-            if limit.key.kind is not LimitKind.CONCURRENT:
+            if not limit.runs:
                 self._owe(limit, amount, now)
         for cell, number in running:
             tables.counts[cell] += number
@@ -202,7 +202,7 @@ class SharedMemoryRateLimiter(RateLimiter):
     def _refusals(self, wanted: Sequence[tuple[Limit, float]], now: float) -> list[Standing]:
         return [
             _crowded(limit, amount, self._free(limit))
-            if limit.key.kind is LimitKind.CONCURRENT
+            if limit.runs
             else lacking(limit, self._tables.flows[self._flow(limit.key, now)], amount, now)
             for limit, amount in wanted
         ]

@@ -7,7 +7,7 @@ from typing import NoReturn
 from ...domain.errors import ModelmuxError, RateLimited, TargetResting
 from ...domain.request import GenerationRequest
 from ..admission import Admission, refusal
-from ..limit_rules import Applied, LimitRules, named, quota_of
+from ..limit_rules import Applied, LimitRules, named
 from ..ports import Answer, Clock, Event, LimitKind, LlmProvider, Observer, Standing
 from ..reservation import MostOutput, Reservation
 from ..targets import TargetStates
@@ -46,7 +46,7 @@ class Limiting(LlmProvider):
             return await self.inner.open(request)
         reservation = Reservation(self.admission, applied, request, self.most_output)
         standings = await self.admission.take(reservation.wanted, applied.patience)
-        request.journal.quota = quota_of(standings, self.clock.now())
+        request.journal.quota = applied.quota(standings, self.clock.now())
         refused = refusal(standings)
         if refused is not None:
             self._refuse(refused)

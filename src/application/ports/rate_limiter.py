@@ -32,16 +32,19 @@ class LimitKey(NamedTuple):
 class Limit:
     """`per_minute` is the rate, or for `CONCURRENT` how many; `burst` what may be taken at once.
 
-    `one_s` is how long one takes to flow in, `all_s` how long the whole burst does.
+    `runs` says that it is one of what runs; `one_s` is how long one takes to flow in, `all_s` how
+    long the whole burst does.
     """
 
     key: LimitKey
     per_minute: float
     burst: float
+    runs: bool = field(init=False, repr=False, compare=False)
     one_s: float = field(init=False, repr=False, compare=False)
     all_s: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "runs", self.key.kind is LimitKind.CONCURRENT)
         object.__setattr__(self, "one_s", 60.0 / self.per_minute)
         object.__setattr__(self, "all_s", self.burst * 60.0 / self.per_minute)
 
