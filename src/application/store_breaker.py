@@ -12,7 +12,7 @@ from .ports import Event, Gauge, Reading
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
 _PROBE_S = 1.0
-_DOUBT_S = 0.25
+_DOUBT_S = 0.5
 
 _log = logging.getLogger("modelmux.state")
 

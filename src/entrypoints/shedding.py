@@ -21,8 +21,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from ..application.ports import Event, Observer
 from ..domain.errors import Overloaded
 from .errors import describe
@@ -278,7 +276,7 @@ def _template(style: WireStyle, what: str, *, closes: bool) -> tuple[bytes, ...]
     if closes:
         headers.append((b"connection", b"close"))
     head = b"".join(b"%b: %b\r\n" % header for header in headers)
-    whole = STATUS_LINE[style.status_of(refusal)] + head + b"\r\n" + body
+    whole = b"HTTP/1.1 %d Overloaded\r\n%b\r\n%b" % (style.status_of(refusal), head, body)
     return tuple(whole.split(mark))
 
 

@@ -148,10 +148,10 @@ class PostgresDatabase(Database):
 
         if self._breaker is None:
             return await self._carry(greenlet_spawn(whole))
-        # One that has begun may wait for a lock, and has its time; others are refused at once.
-        self._breaker.check()
         try:
-            return await self._carry(greenlet_spawn(whole))
+            # A write may wait for a lock, so it has all its time, unless nobody answers at all.
+            async with self._breaker.asking(self._longest_s + _LEAVE_S):
+                return await self._carry(greenlet_spawn(whole))
         except (SQLAlchemyError, OSError) as error:
             self._note(error)
             raise

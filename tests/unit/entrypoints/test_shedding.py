@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from modelmux.entrypoints.memory_use import MemoryUse
 from modelmux.entrypoints.shedding import Shedding, ShedTerms
 
 CALL = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
-SCOPE = {"method": "POST", "path": "/v1/chat/completions", "headers": []}
+SCOPE: dict[str, Any] = {"method": "POST", "path": "/v1/chat/completions", "headers": []}
 
 
 class Bench:
