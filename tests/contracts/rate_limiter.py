@@ -73,11 +73,13 @@ class RateLimiterContract(ABC):
     ) -> None:
         fast = limit(per_minute=600.0)
         assert await self.took(limiter, (fast, 9.0))
+        waits: list[float] = []
         for _ in range(3):
             (standing,) = await limiter.take([(fast, 3.0)])
+            waits.append(standing.wait_s)
             assert 0.1 < standing.wait_s <= 0.2 + self.close_enough
             assert standing.remaining == pytest.approx(1.0, abs=max(self.close_enough * 30, 1e-6))
-        await self.let_pass(clock, standing.wait_s + 0.001)
+        await self.let_pass(clock, waits[-1] + 0.001)
         assert await self.took(limiter, (fast, 3.0))
 
     async def test_it_flows_back_evenly_and_never_beyond_the_burst(

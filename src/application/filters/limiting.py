@@ -9,8 +9,8 @@ from ...domain.request import GenerationRequest
 from ..admission import Admission, refusal
 from ..limit_rules import Applied, LimitRules, named
 from ..ports import Answer, Clock, Event, LimitKind, LlmProvider, Observer, Standing
-from ..reservation import MostOutput, Reservation
 from ..targets import TargetStates
+from .reservation import MostOutput, Reservation
 
 _RETRY_CONCURRENT_S = 1.0
 

@@ -14,7 +14,7 @@ from modelmux.application.admission import Admission
 from modelmux.application.filters.limiting import Limiting, LimitingProvider
 from modelmux.application.limit_rules import LimitRules, Rates, applied
 from modelmux.application.ports import Answer, Event, Limit, LimitKey, LimitKind
-from modelmux.application.reservation import EXPECTED_OUTPUT
+from modelmux.application.filters.reservation import EXPECTED_OUTPUT
 from modelmux.application.targets import TargetStates
 from modelmux.domain.conversation import Message, Role, Text
 from modelmux.domain.deferred import Deferred

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from ..domain.events import RelayedBytes, ResponseFinished, StreamEvent, Usage
-from ..domain.journal import Journal
-from ..domain.request import GenerationRequest
-from .admission import Admission, Wanted
-from .estimating import estimate_tokens
-from .filters.answer import WrappedAnswer
-from .limit_rules import Applied
-from .ports import Answer
+from ...domain.events import RelayedBytes, ResponseFinished, StreamEvent, Usage
+from ...domain.journal import Journal
+from ...domain.request import GenerationRequest
+from ..admission import Admission, Wanted
+from ..estimating import estimate_tokens
+from ..limit_rules import Applied
+from ..ports import Answer
+from .answer import WrappedAnswer
 
 MostOutput: TypeAlias = Callable[[GenerationRequest], int | None]
 """Tells how many tokens a request lets be generated, where that costs next to nothing."""
