@@ -1,6 +1,7 @@
 """What is refused when there is too much, and what never is."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,14 @@ SCOPE: dict[str, Any] = {"method": "POST", "path": "/v1/chat/completions", "head
 class Bench:
     """Shedding with a clock of its own, and a memory that is written in files."""
 
-    def __init__(self, folder: Path, **terms: object) -> None:
+    def __init__(self, folder: Path, max_connections: int | None = None) -> None:
         self.now = 100.0
         self.statm = folder / "statm"
         self.fill(0)
         self.lag = LoopLag()
         self.observer = RecordingObserver()
         self.shedding = Shedding(
-            ShedTerms(target_lag_s=0.02, max_lag_s=0.1, **terms),  # type: ignore[arg-type]  # one
+            ShedTerms(target_lag_s=0.02, max_lag_s=0.1, max_connections=max_connections),
             self.lag,
             MemoryUse(4096 * 1000, cgroup=folder / "none", statm=self.statm),
             self.observer,
@@ -64,7 +65,7 @@ async def test_who_waits_is_let_out_in_order(bench: Bench) -> None:
     waiting = [place for place in bench.crowd(10) if place is not None]
     ended: list[int] = []
     for number, place in enumerate(waiting):
-        place.add_done_callback(lambda _, number=number: ended.append(number))  # type: ignore[misc]
+        place.add_done_callback(partial(_note, ended, number))
     async with asyncio.timeout(2):
         while bench.shedding.waiting:
             bench.now += 0.01
@@ -211,3 +212,8 @@ async def test_the_lag_of_the_loop_is_told() -> None:
     assert reading.value == pytest.approx(0.2, rel=0.01)
     lag.note(-1.0)
     assert lag.value_s < 0.2
+
+
+def _note(ended: list[int], number: int, place: "asyncio.Future[None]") -> None:
+    assert place.done()
+    ended.append(number)
