@@ -123,12 +123,14 @@ class _Ruling:
                 self.tiers = [kept for kept, _ in parted if kept]
                 gone = [target for _, others in parted for target in others]
                 self.passed += [PassedOver(one, f"{rule.name} does not keep it") for one in gone]
-                self.reasons.append(f"{rule.name} keeps {sum(map(len, self.tiers))} targets")
+                kept = sum(map(len, self.tiers))
+                self.reasons.append(f"{rule.name} keeps {kept} of {kept + len(gone)} targets")
             case Prefer():
                 parted = [self._part(action.rule, tier) for tier in self.tiers]
                 self.tiers = [part for parts in parted for part in parts if part]
                 first = sum(len(preferred) for preferred, _ in parted)
-                self.reasons.append(f"{rule.name} prefers {first} targets")
+                every = sum(map(len, self.tiers))
+                self.reasons.append(f"{rule.name} prefers {first} of {every} targets")
             case GoTo():
                 self.reasons.append(f"{rule.name} leads to {action.route}")
                 return self.result(route=action.route)

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 FOREIGN = (
-    "botocore", "boto3", "jsonschema_rs", "google.auth", "modelmux.adapters.anthropic",
-    "modelmux.adapters.bedrock", "modelmux.adapters.cohere", "modelmux.adapters.cohere_v2",
-    "modelmux.adapters.converse", "modelmux.adapters.gemini_api", "modelmux.adapters.ollama",
-    "modelmux.adapters.ollama_native", "modelmux.adapters.vertex",
+    "botocore", "boto3", "cel_expr_python", "google.auth", "jsonschema_rs",
+    "modelmux.adapters.anthropic", "modelmux.adapters.bedrock", "modelmux.adapters.cel",
+    "modelmux.adapters.cohere", "modelmux.adapters.cohere_v2", "modelmux.adapters.converse",
+    "modelmux.adapters.gemini_api", "modelmux.adapters.ollama", "modelmux.adapters.ollama_native",
+    "modelmux.adapters.otel", "modelmux.adapters.vertex", "opentelemetry.exporter",
+    "opentelemetry.sdk", "requests",
 )  # fmt: skip
 CODE = """
 import sys
