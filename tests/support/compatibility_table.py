@@ -154,7 +154,7 @@ async def outcome_of(
         ids=container.ids(), clock=container.clock(),
     )  # fmt: skip
     assert read is not None
-    explained = await Explain(container.planner()).explain(read.request)
+    explained = await Explain(container.router()).explain(read.request)
     return explained.targets[0].outcome
 
 

@@ -144,7 +144,7 @@ async def _explained(container: Container, path: str, body: Json) -> Json:
         clock=container.clock(),
     )
     assert read is not None
-    explanation = await Explain(container.planner()).explain(read.request)
+    explanation = await Explain(container.router()).explain(read.request)
     outcome = explanation.targets[0].outcome
     match outcome:
         case WouldRefuse(error):
