@@ -6,7 +6,7 @@ To add a command: write an `async` function from a JSON object to a JSON object,
 `{"pid": ..., ...}`, or `{"pid": ..., "error": message}` where it raised a `ModelmuxError`.
 
 An answer is wanted within 10 s. Names and arguments come from the user who runs the gateway, over
-a socket in a folder that is that user's alone, so handlers trust them; they are bounded to 1 MiB.
+a socket in a folder that is that user's alone, so handlers trust them; they are bounded to 64 KiB.
 """
 
 import os

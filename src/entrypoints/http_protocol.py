@@ -139,9 +139,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         An idle connection stays: a client may be sending on it, and would take its end for a
         failure. So does one whose answer has begun without a word of closing.
         """
-        for cycle in (self._running, self._latest(), *(cycle for cycle, _ in self.pipeline)):
-            if cycle is not None and not cycle.response_started:
-                cycle.keep_alive = False
+        latest = self._latest()  # those before it on the connection must not close it
+        if latest is not None and not latest.response_started:
+            latest.keep_alive = False
 
     def _turn_away(self, data: bytes) -> bool:
         """Refuse a call that came in one piece, unread, while there is no room for it."""
@@ -153,14 +153,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return False
         self.transport.write(answer)
         self._was_turned_away = True
+        if self._head_timer is not None:  # a new connection has spoken: it is kept as others are
+            self._head_timer.cancel()
+            self._head_timer = None
+        if self.timeout_keep_alive_task is None:
+            self._keep_alive()
         return True
+
+    def _keep_alive(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def timeout_keep_alive_handler(self) -> None:
         if self._was_turned_away:  # it is not idle, it only got no further than the door
             self._was_turned_away = False
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._keep_alive()
         else:
             super().timeout_keep_alive_handler()
 
@@ -366,10 +374,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _head_too_slow(self) -> None:
         self._head_timer = None
-        if self._was_turned_away and not self._in_head:
-            self._was_turned_away = False
-            self._await_head()
-        elif self._in_head:
+        if self._in_head:
             self._refuse(describe(BodyTooSlow("The head of the request did not arrive in time.")))
         else:
             self.transport.close()

@@ -63,19 +63,14 @@ class GatewayServer(uvicorn.Server):
         shares_listener: bool = False,
     ) -> None:
         limits = app.limits
+        self._protocol = partial(
+            BoundedHttpProtocol, limits=limits, calls=app.calls, shedding=app.shedding
+        )
         super().__init__(
             uvicorn.Config(
                 app,
                 # Any: a factory is all that is called, the annotation wants a class
-                http=cast(
-                    Any,
-                    partial(
-                        BoundedHttpProtocol,
-                        limits=limits,
-                        calls=app.calls,
-                        shedding=app.shedding,
-                    ),
-                ),
+                http=cast(Any, self._protocol),
                 ws="websockets-sansio",
                 ws_max_size=limits.max_body_bytes,
                 ws_per_message_deflate=False,  # a few bytes could be made to fill the memory
@@ -140,10 +135,7 @@ class GatewayServer(uvicorn.Server):
 
     def _new_protocol(self) -> BoundedHttpProtocol:
         """As uvicorn does it."""
-        made: BoundedHttpProtocol = self.config.http_protocol_class(  # type: ignore[call-arg, assignment]  # our factory
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return made
+        return self._protocol(self.config, self.server_state, self.lifespan.state)
 
     def _accept_no_more(self) -> None:
         if self._acceptor is not None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from ..domain.errors import ConfigurationError
+from ..domain.json_values import JsonObject
 from .control import Commands
 from .supervisor.lines import Broken, Lines, Message, encode
 
@@ -112,8 +113,8 @@ class Channel:
                 pass  # of another version
 
     async def _answer(self, message: Message, commands: Commands) -> None:
-        name, arguments = str(message.get("command")), message.get("arguments") or {}
-        answer = await commands.answer(name, arguments)
+        arguments: JsonObject = message.get("arguments") or {}
+        answer = await commands.answer(str(message.get("command")), arguments)
         await self._send("answer", id=message.get("id"), answer=answer)
 
     async def _send(self, word: str, **more: Any) -> None:  # Any: as in `say`

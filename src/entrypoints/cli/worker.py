@@ -144,9 +144,13 @@ class Worker:
         with companions_absent():
             app = create_app(offered, self._lifespan)
         proxies = ",".join(server.trusted_proxies) or None
+
+        def begin(host: str, port: int) -> None:
+            self._ready(gateway, host, port)
+
         gateway = GatewayServer(
             app,
-            on_ready=lambda *at: self._ready(gateway, *at),
+            on_ready=begin,
             trusted_proxies=proxies,
             shares_listener=workers > 1,
         )

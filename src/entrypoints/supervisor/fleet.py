@@ -232,7 +232,9 @@ class Fleet:
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> "Fleet":  # Any: as above
         """Return the fleet that another version of this code knew, perhaps with other fields."""
-        known = {one.name: told[one.name] for one in fields(cls) if one.name in told}
+        known: dict[str, Any] = {
+            one.name: told[one.name] for one in fields(cls) if one.name in told
+        }
         names = {one.name for one in fields(Member)}
         members = [
             Member(**{name: value for name, value in one.items() if name in names})
@@ -242,7 +244,8 @@ class Fleet:
             member.phase = Phase(member.phase)
         vacancies = {int(number): at for number, at in told["vacancies"].items()}
         by_serial = {one.serial: one for one in members}
-        return cls(**{**known, "members": by_serial, "vacancies": vacancies})
+        known.update(members=by_serial, vacancies=vacancies)
+        return cls(**known)
 
     def _start(self, generation: int, number: int, now: float) -> Start:
         self.serials += 1

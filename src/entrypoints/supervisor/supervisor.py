@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, assert_never
 
 from ... import __version__
@@ -29,6 +30,8 @@ from .telling import explain, tell, tell_failure
 _ME = "modelmux.entrypoints.supervisor"
 _WORKER = "modelmux.entrypoints.work"
 _CHECK_WITHIN_S = 20.0
+# Far less than what a socket takes at once from somebody who writes little.
+_MAX_ASKED_BYTES = 2**16
 _READ_BYTES = 65536
 
 
@@ -112,7 +115,7 @@ class Supervisor:
         writing.setblocking(False)
         signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
         for number in SIGNALS:
-            signal.signal(number, lambda *_: None)  # the wake-up tells which
+            signal.signal(number, _note)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         self._selector.register(reading, selectors.EVENT_READ, self._read_signals)
 
@@ -289,11 +292,14 @@ class Supervisor:
         """Tell a worker something; whether it can hear. One that cannot is ended in time."""
         if worker is None or worker.channel.fileno() < 0:
             return False
+        line = encode(message)
         try:
-            worker.channel.send(encode(message))
+            if worker.channel.send(line) == len(line):
+                return True
         except OSError:
-            return False
-        return True
+            return False  # it has gone, or has not read for long
+        self._kill(worker.serial)  # it has not read for long, and would read nonsense from here on
+        return False
 
     def _close_channel(self, worker: _Worker) -> None:
         if worker.channel.fileno() >= 0:
@@ -310,6 +316,8 @@ class Supervisor:
                 self._reload(asked)
             case "upgrade":
                 self._upgrade(asked)
+            case "ask" if len(encode(asked.message)) > _MAX_ASKED_BYTES:
+                asked.answer({"error": "that is more than workers are asked at once"})
             case "ask":
                 message = {
                     "do": "ask", "id": asked.id, "command": str(asked.message.get("name")),
@@ -459,6 +467,10 @@ class Supervisor:
             asked.answer(self._status())
         self._reap()
         self._begin_next()
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    """Do nothing: the wake-up of the selector tells which signal came."""
 
 
 def _kept(open_socket: socket.socket) -> int:

@@ -101,10 +101,10 @@ def test_all_workers_serve(pair: ServedGateway) -> None:
 
 def test_every_worker_answers_what_it_is_asked(pair: ServedGateway) -> None:
     answers = ask_workers("ping", {}, port=pair.port)
-    assert {answer["pid"] for answer in answers} >= set(pair.workers())
+    assert {int(str(answer["pid"])) for answer in answers} >= set(pair.workers())
     assert all(answer["running"] == 0 for answer in answers)
     unknown = ask_workers("nonsense", {}, port=pair.port)
-    assert {answer["error"] for answer in unknown} == {"this worker knows no command nonsense"}
+    assert {str(answer["error"]) for answer in unknown} == {"this worker knows no command nonsense"}
 
 
 def test_status_shows_the_processes(pair: ServedGateway) -> None:
