@@ -112,13 +112,14 @@ class _CountedAnswer(WrappedAnswer):
 
     async def read(self) -> Sequence[StreamEvent]:
         events = await self._inner.read()
+        if not events:
+            return events
+        last = events[-1]
+        if type(last) is ResponseFinished:
+            self._finished, self._usage = True, last.usage
+            return events
         for event in events:
-            if type(event) is RelayedBytes:
-                self._passed += event.data.count(b"data:")
-            elif type(event) is ResponseFinished:
-                self._finished, self._usage = True, event.usage
-            else:
-                self._passed += 1
+            self._passed += event.data.count(b"data:") if type(event) is RelayedBytes else 1
         return events
 
     async def aclose(self) -> None:
