@@ -267,6 +267,18 @@ def test_keys_are_made_listed_and_revoked(verb: RunVerb) -> None:
     assert verb("keys", "revoke", "no-such").returncode == 1
 
 
+def test_a_key_is_made_with_tags(verb: RunVerb) -> None:
+    made = json.loads(
+        verb(
+            "keys", "create", "ci", "--tag", "batch", "--tag", "cheap", "--tag", "batch", "--json"
+        ).stdout
+    )
+    assert made["tags"] == ["batch", "cheap"]
+    assert json.loads(verb("keys", "list", "--json").stdout)[0]["tags"] == ["batch", "cheap"]
+    assert "batch,cheap" in verb("keys", "list").stdout
+    assert verb("keys", "create", "ci", "--tag", "").returncode == 2
+
+
 @pytest.mark.parametrize("words", [[""], [" "], ["a\x1b[31m"], ["me", "--tenant", "\n"]])
 def test_a_key_has_a_name_that_can_be_read(words: list[str], verb: RunVerb) -> None:
     ended = verb("keys", "create", *words)
