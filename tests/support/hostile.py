@@ -121,7 +121,7 @@ def hostile_house(folder: Path) -> Generator[House]:
         upstream = stack.enter_context(hostile_upstream())
         times = "first_byte_timeout_s = 2\nidle_timeout_s = 2\n"
         config = (
-            "[retry]\nattempts = 1\n"
+            "[breaker]\nenabled = false\n[retry]\nattempts = 1\n"
             f'[[providers]]\nname = "relayed"\ntype = "openai_compat"\napi_key = "{SECRET}"\n'
             f'base_url = "{upstream.base_url}/v1"\n{times}'
             '[[providers]]\nname = "vertex"\ntype = "vertex"\nproject = "p"\nregion = "global"\n'
