@@ -1,7 +1,7 @@
 """A process that counts against the limits of a folder, for tests that stop or kill it.
 
-`hammer UNTIL` takes one request after the other until that monotonic time, and tells how many it
-got; `hold LOCKED` runs one of three, with the file's lock if LOCKED is `locked`, and waits.
+`hammer` says that it is ready, reads a monotonic time, takes one request after the other until
+then, and tells how many it got; `locked` and `free` run one of three, with and without the file's lock.
 """
 
 import asyncio
@@ -39,13 +39,14 @@ def tell(words: str) -> None:
 
 
 def main() -> None:
-    folder, what, argument = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    folder, what = Path(sys.argv[1]), sys.argv[2]
     limiter = SharedMemoryRateLimiter(folder, SystemClock())
     if what == "hammer":
-        tell(str(asyncio.run(hammer(limiter, float(argument)))))
+        tell("ready")
+        tell(str(asyncio.run(hammer(limiter, float(sys.stdin.readline())))))
         limiter.close()
     else:
-        asyncio.run(hold(limiter, folder, locked=argument == "locked"))
+        asyncio.run(hold(limiter, folder, locked=what == "locked"))
         tell("holding")
         time.sleep(600)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,22 +31,27 @@ class TestSharedMemoryRateLimiter(RateLimiterContract):
         limiter.close()
 
 
-def start_taker(folder: Path, what: str, argument: str) -> subprocess.Popen[str]:
+def start_taker(folder: Path, what: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.limit_taker", str(folder), what, argument],
+        [sys.executable, "-m", "tests.support.limit_taker", str(folder), what],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
+def await_word(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"{word}\n"
+
+
 @contextmanager
 def holder(folder: Path, *, locked: bool = False) -> Generator[subprocess.Popen[str]]:
     """Give a process that runs one of three, and is killed at the end."""
-    process = start_taker(folder, "hold", "locked" if locked else "free")
+    process = start_taker(folder, "locked" if locked else "free")
     try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "holding\n"
+        await_word(process, "holding")
         yield process
     finally:
         process.kill()
@@ -69,15 +74,21 @@ async def took(limiter: RateLimiter) -> bool:
 def test_four_processes_get_together_what_the_limit_allows_within_one_percent(
     tmp_path: Path,
 ) -> None:
-    with opened(tmp_path) as limiter:
-        assert is_granted(asyncio.run(limiter.take([(FLOW, FLOW.burst)])))
+    with opened(tmp_path) as limiter, ExitStack() as stack:
+        processes = [stack.enter_context(start_taker(tmp_path, "hammer")) for _ in range(4)]
+        for process in processes:
+            await_word(process, "ready")
         began = time.monotonic()
-        processes = [start_taker(tmp_path, "hammer", str(began + 4.0)) for _ in range(4)]
+        assert is_granted(asyncio.run(limiter.take([(FLOW, FLOW.burst)])))
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{began + 2.5}\n")
+            process.stdin.flush()
         shares = [int(process.communicate()[0]) for process in processes]
         (standing,) = asyncio.run(limiter.take([(FLOW, 0.0)]))
         elapsed_s = time.monotonic() - began
     assert all(share > 0 for share in shares)
-    # What flowed in while they started was saved up; what nobody has taken at the end is there.
+    # What nobody has taken at the end is still there.
     per_s = FLOW.per_minute / 60
     counted = (standing.reset_s - FLOW.all_s + elapsed_s) * per_s
     assert sum(shares) == pytest.approx(counted, rel=0.01)
