@@ -1,7 +1,8 @@
 """A process that counts against the limits of a folder, for tests that stop or kill it.
 
 `hammer` says that it is ready, reads a monotonic time, takes one request after the other until
-then, and tells how many it got; `locked` and `free` run one of three, with and without the file's lock.
+then, and tells how many it got; `locked` and `free` run one of three, with and without the
+file's lock.
 """
 
 import asyncio
