@@ -207,7 +207,7 @@ BAD = {
     ),
     "two ways to sign in at AWS": Bad(
         '[provider]\ntype = "bedrock"\napi_key = "k"\nprofile = "p"\n',
-        "provider: api_key and profile are two ways to sign in",
+        "provider: an API key and profile are two ways to sign in",
         "4:1",
         "keep one of them",
     ),
