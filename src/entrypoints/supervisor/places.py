@@ -7,6 +7,7 @@ XDG_RUNTIME_DIR: that one goes when the user logs out, which a gateway may outli
 import fcntl
 import os
 import shutil
+import socket
 import stat
 import tempfile
 import time
@@ -14,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _RUN = "run-"
-# A folder this young may be on its way to its lock.
+# A folder this young may be on its way to its lock, a socket to its listening.
 _YOUNG_S = 60.0
 
 
@@ -46,7 +47,7 @@ def control_sockets(folder: Path, port: int) -> list[Path]:
 
 
 def make_run_folder(folder: Path) -> tuple[Path, int]:
-    """Make a new run folder; remove those that gateways left behind which were killed.
+    """Make a new run folder; remove what gateways left behind which were killed.
 
     Return it and the descriptor that holds its lock: it is in use as long as that is open.
 
@@ -54,9 +55,14 @@ def make_run_folder(folder: Path) -> tuple[Path, int]:
         OSError: it cannot be made.
     """
     now = time.time()
-    for left in folder.glob(f"{_RUN}*"):
-        if now - left.lstat().st_mtime > _YOUNG_S:
-            _remove_unused(left)
+    for left in (*folder.glob(f"{_RUN}*"), *folder.glob("*.sock")):
+        with suppress(FileNotFoundError):  # another that starts was faster
+            if now - left.lstat().st_mtime <= _YOUNG_S:
+                continue
+            if left.suffix == ".sock":
+                _remove_deaf(left)
+            else:
+                _remove_unused(left)
     made = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
     descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,6 +72,17 @@ def make_run_folder(folder: Path) -> tuple[Path, int]:
 def remove_run_folder(folder: Path) -> None:
     """Remove it with all that is in it."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_deaf(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trying:
+        trying.setblocking(False)
+        try:
+            trying.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except OSError:
+            return  # somebody may be there
 
 
 def _remove_unused(folder: Path) -> None:

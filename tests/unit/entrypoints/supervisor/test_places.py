@@ -1,5 +1,7 @@
 import os
+import socket
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,23 @@ def test_sockets_are_found_by_their_port(tmp_path: Path) -> None:
     for path in (*paths, control_socket(tmp_path, "127.0.0.1", 13000)):
         path.touch()
     assert control_sockets(tmp_path, 3000) == sorted(paths)
+
+
+def test_sockets_that_nobody_hears_are_removed(tmp_path: Path) -> None:
+    # Their paths may not be long.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        deaf, heard = (control_socket(folder, "127.0.0.1", port) for port in (1, 2))
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(deaf))
+        with socket.socket(socket.AF_UNIX) as alive:
+            alive.bind(str(heard))
+            alive.listen()
+            for path in (deaf, heard):
+                age(path)
+            _, lock = make_run_folder(folder)
+            assert (deaf.exists(), heard.exists()) == (False, True)
+            os.close(lock)
 
 
 def test_run_folders_that_nobody_uses_are_removed(tmp_path: Path) -> None:
