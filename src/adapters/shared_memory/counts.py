@@ -54,7 +54,7 @@ class Seen:
 class CountTable:
     """`memory` is of `CAPACITY_BYTES`, either zeroes or a table that was begun before.
 
-    Writers `begin` it, take `cells` and count there; `place` tells where a record's first double is.
+    Writers `begin` it, take `cells` and count there; `place` tells where a record begins to count.
     """
 
     __slots__ = ("_bytes", "_limit", "_lock", "_placed", "_read_to", "_records", "_words", "cells")

@@ -12,9 +12,9 @@ from modelmux.adapters.memory.rate_limiter import MemoryRateLimiter
 from modelmux.adapters.memory.scripted import Script, ScriptedProvider
 from modelmux.application.admission import Admission
 from modelmux.application.filters.limiting import Limiting, LimitingProvider
+from modelmux.application.filters.reservation import EXPECTED_OUTPUT
 from modelmux.application.limit_rules import LimitRules, Rates, applied
 from modelmux.application.ports import Answer, Event, Limit, LimitKey, LimitKind
-from modelmux.application.filters.reservation import EXPECTED_OUTPUT
 from modelmux.application.targets import TargetStates
 from modelmux.domain.conversation import Message, Role, Text
 from modelmux.domain.deferred import Deferred
