@@ -77,7 +77,8 @@ class _Probed:
     at: float
 
 
-def _off() -> str:
+def off() -> str:
+    """Return how what is not there is doing."""
     return "off"
 
 
@@ -95,7 +96,7 @@ class CheckHealth:
     states: TargetStates = field(default_factory=TargetStates)
     totals: Callable[[], Totals] = Totals
     store: StoreGuard | None = None
-    cache: Callable[[], str] = _off
+    cache: Callable[[], str] = off
     _probed: dict[str, _Probed] = field(default_factory=dict[str, _Probed])
 
     def report(self) -> HealthReport:

@@ -1,16 +1,17 @@
 """The part of the container for kept answers: where they are, and who asks for them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...adapters.memory.cache import MemoryCache
 from ...adapters.stored.fingerprints import fingerprint
+from ...application.check_health import off
 from ...application.filters.caching import CachedRoutes, CacheRules, Caching
 from ...application.ports import Cache, Clock, Gauge, GaugeSource, LlmProvider, Observer
 from ...application.routing.router import Router
-from ..settings.caching import CacheSettings, RouteCacheSettings
+from ..settings.caching import RouteCacheSettings
 from ..settings.sections import Settings
-from .parts import Closing, no_gauges
+from .parts import Closing, GivePart, no_gauges
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,33 @@ def routes(settings: Settings) -> CachedRoutes | None:
     return CachedRoutes(named, default)
 
 
-def in_memory(
-    settings: CacheSettings, routes: Collection[str], clock: Clock, observer: Observer
+def build(
+    settings: Settings, clock: Clock, observer: Observer, part: GivePart, *, patient: bool = False
 ) -> Answers:
-    """Return a cache of this process; `routes` are those that metrics name."""
+    """Return where answers are kept: in this process, or in Redis for all; `patient`: see there."""
+    url = settings.storage.redis_url
+    if settings.cache.backend == "memory" or url is None:
+        return _in_memory(settings, clock, observer)
+    most = settings.cache.max_answer_bytes
+    redis = part("caching_redis", "redis")
+    shared: Answers = redis.build(url, most, clock, observer, patient=patient)
+    return shared
+
+
+def _in_memory(settings: Settings, clock: Clock, observer: Observer) -> Answers:
     cache = MemoryCache(
         clock,
         observer,
-        max_bytes=settings.max_bytes,
-        max_answer_bytes=settings.max_answer_bytes,
-        routes=frozenset(routes),
+        max_bytes=settings.cache.max_bytes,
+        max_answer_bytes=settings.cache.max_answer_bytes,
+        routes=frozenset(route.model for route in settings.routes),  # those that metrics name
     )
     return Answers(cache, cache.readings)
+
+
+def status(settings: Settings, answers: Callable[[], Answers]) -> Callable[[], str]:
+    """Return what tells whether the cache is `up` or `down`, or `off` where no route has one."""
+    return off if routes(settings) is None else answers().status
 
 
 def around(

@@ -10,12 +10,21 @@ from ...application.admission import Admission
 from ...application.filters.limiting import Limiting, LimitingProvider
 from ...application.limit_rules import LimitRules, Rates, applied
 from ...application.planning import Planner
-from ...application.ports import Clock, GaugeSource, LlmProvider, Observer, RateLimiter
+from ...application.ports import (
+    Clock,
+    GaugeSource,
+    IdSource,
+    LlmProvider,
+    Observer,
+    RateLimiter,
+)
 from ...application.targets import TargetStates
 from ..output_bound import most_output
+from ..settings.environment import RUN_FOLDER_VARIABLE
+from ..settings.file import Loaded
 from ..settings.limits import RateSettings
 from ..settings.sections import Settings
-from .parts import Closing, no_gauges
+from .parts import Closing, GivePart, no_gauges
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,21 @@ class Limiter:
     gauges: GaugeSource = no_gauges
 
 
-def of_this_machine(folder: Path | None, clock: Clock) -> Limiter:
+def build(
+    loaded: Loaded, clock: Clock, ids: IdSource, observer: Observer, tells: bool, part: GivePart
+) -> Limiter:
+    """Return who counts what is limited; who only asks, or serves alone, counts for itself."""
+    folder = loaded.environ.get(RUN_FOLDER_VARIABLE)
+    own = _of_this_machine(Path(folder) if folder and tells else None, clock)
+    url = loaded.settings.storage.redis_url
+    if loaded.settings.limits.shared != "redis" or url is None:
+        return own
+    redis = part("limiting_redis", "redis")
+    shared: Limiter = redis.shared(url, own, clock, ids, observer)
+    return shared
+
+
+def _of_this_machine(folder: Path | None, clock: Clock) -> Limiter:
     """Return who counts for all processes that share `folder`, or None: for this one alone.
 
     Raises:

@@ -1,6 +1,7 @@
 """What the modules here give to the container."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -25,6 +26,7 @@ from ...application.ports import (
 )
 from ...application.store_breaker import StoreBreaker
 from ...domain.capabilities import Capabilities
+from ...domain.errors import ConfigurationError
 
 Closing: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -40,6 +42,22 @@ def no_gauges() -> Iterable[Reading]:
 def always_up() -> bool:
     """Return that nothing is known to be amiss: what is in this process is there."""
     return True
+
+
+@contextmanager
+def needing(extra: str) -> Generator[None]:
+    """Name the extra that is not installed, where something in the block cannot be imported.
+
+    Raises:
+        ConfigurationError: so it is.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigurationError(
+            f"what the configuration asks for needs {error.name}, which is not installed",
+            hint=f'pip install "modelmux[{extra}]"',
+        ) from error
 
 
 class OwnFetcher(MediaFetcher, Protocol):
@@ -58,7 +76,7 @@ class OwnTelemetry(Protocol):
 
 
 class GivePart(Protocol):
-    """Imports another module of `wiring/`, which may need an extra."""
+    """Imports a module of `wiring/` when the configuration wants it; raises as `needing`."""
 
     # Any: a module, whose functions each have a type
     def __call__(self, name: str, extra: str = "") -> Any: ...

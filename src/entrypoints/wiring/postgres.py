@@ -9,7 +9,7 @@ from ...application.ports import Clock, Observer, StateLimits
 from ...application.store_breaker import StoreBreaker
 from ...domain.secret import Secret
 from . import sql
-from .parts import Store
+from .parts import Store, needing
 
 
 def build(
@@ -21,7 +21,8 @@ def build(
     observer: Observer,
 ) -> Store:
     breaker = StoreBreaker("postgres", count=observer.count)
-    database = PostgresDatabase(url, breaker=breaker)  # it imports the driver
+    with needing("postgres"):  # the first engine imports the driver
+        database = PostgresDatabase(url, breaker=breaker)
     store = sql.build_on(database, configured, clock, proofs_kept_s, limits)
     turns = replace(store.turns, is_up=lambda: breaker.is_up)
     return replace(store, turns=turns, breakers=(breaker,))

@@ -10,7 +10,7 @@ from modelmux.entrypoints.caller_headers import cache_control, no_headers, told_
 from modelmux.entrypoints.settings.discovery import Discovery
 from modelmux.entrypoints.settings.file import Loaded, Surroundings, load_settings
 from modelmux.entrypoints.wiring.caching import routes
-from modelmux.entrypoints.wiring.values import header_reader
+from modelmux.entrypoints.wiring.planning import header_reader
 
 PROVIDER = '[provider]\ntype = "demo"\n'
 ROUTE = '[[routes]]\nmodel = "r"\ntargets = [{ provider = "demo", model = "demo" }]\n'

@@ -8,7 +8,7 @@ import pytest
 from modelmux.application.plan import Affinity, AttemptTerms, Strategy
 from modelmux.domain.errors import ConfigurationError
 from modelmux.entrypoints.container import Container
-from modelmux.entrypoints.wiring.values import affinity_of, wants_headers
+from modelmux.entrypoints.wiring.planning import affinity_of, wants_headers
 from tests.support.configuring import load_text
 
 _HEAD = """\
