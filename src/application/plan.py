@@ -124,7 +124,7 @@ class RouteRules(Protocol):
         states: TargetStates,
         now: float,
     ) -> Ruled:
-        """Return what they say; `now` is monotonic. A rule that cannot be told does nothing."""
+        """Return what they say; `now` is monotonic. What cannot be told opens no way."""
         ...
 
 

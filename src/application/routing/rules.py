@@ -70,7 +70,12 @@ class RouteRule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet(RouteRules):
-    """A rule that cannot be told does nothing to the request; the log says so once a minute."""
+    """What cannot be told opens no way; the log says so once a minute.
+
+    An expression over targets does not hold for a target of which it cannot be told. A `when` that
+    cannot be told holds where the rule keeps or refuses, and else does not: a caller whose header
+    is missing, or whose body nobody can read, gets round no restriction.
+    """
 
     rules: tuple[RouteRule, ...]
     prices: PriceBook
@@ -84,12 +89,9 @@ class RuleSet(RouteRules):
     ) -> Ruled:
         ruling = _Ruling(self.prices, states, now, RequestFacts(request), [tuple(targets)])
         for rule in self.rules:
-            try:
-                ended = ruling.follow(rule)
-            except ValueError as error:
-                ruling.reasons.append(f"{rule.name} cannot be told and does nothing: {error}")
-                _tell(rule, str(error), now)
-                continue
+            ended = ruling.follow(rule)
+            if ruling.doubt:
+                _tell(rule, ruling.doubt, now)
             if ended is not None:
                 return ended
         return ruling.result()
@@ -97,7 +99,7 @@ class RuleSet(RouteRules):
 
 @dataclass(slots=True)
 class _Ruling:
-    """One request on its way through the rules."""
+    """One request on its way through the rules; `doubt` is why the last could not be told."""
 
     prices: PriceBook
     states: TargetStates
@@ -106,15 +108,13 @@ class _Ruling:
     tiers: list[tuple[Target, ...]]
     reasons: list[str] = field(default_factory=list[str])
     passed: list[PassedOver] = field(default_factory=list[PassedOver])
+    doubt: str = ""
 
     def follow(self, rule: RouteRule) -> Ruled | None:
-        """Do what a rule says; return what ends the matter.
-
-        Raises:
-            ValueError: it cannot be told; nothing was changed.
-        """
-        if rule.when is not None and not rule.when.holds(self.facts.of(rule.when.uses)):
-            self.reasons.append(f"{rule.name} does not apply")
+        """Do what a rule says; return what ends the matter."""
+        self.doubt = ""
+        if not self._applies(rule):
+            self._say(f"{rule.name} does not apply")
             return None
         action = rule.action
         match action:
@@ -124,18 +124,18 @@ class _Ruling:
                 gone = [target for _, others in parted for target in others]
                 self.passed += [PassedOver(one, f"{rule.name} does not keep it") for one in gone]
                 kept = sum(map(len, self.tiers))
-                self.reasons.append(f"{rule.name} keeps {kept} of {kept + len(gone)} targets")
+                self._say(f"{rule.name} keeps {kept} of {kept + len(gone)} targets")
             case Prefer():
                 parted = [self._part(action.rule, tier) for tier in self.tiers]
                 self.tiers = [part for parts in parted for part in parts if part]
                 first = sum(len(preferred) for preferred, _ in parted)
                 every = sum(map(len, self.tiers))
-                self.reasons.append(f"{rule.name} prefers {first} of {every} targets")
+                self._say(f"{rule.name} prefers {first} of {every} targets")
             case GoTo():
                 self.reasons.append(f"{rule.name} leads to {action.route}")
                 return self.result(route=action.route)
             case Refuse():
-                self.reasons.append(f"{rule.name} refuses the request")
+                self._say(f"{rule.name} refuses the request")
                 return self.result(refusal=action.sentence)
             case _:
                 assert_never(action)
@@ -145,11 +145,24 @@ class _Ruling:
         reasons, passed = tuple(self.reasons), tuple(self.passed)
         return Ruled(tuple(self.tiers), reasons, passed, route, refusal)
 
+    def _applies(self, rule: RouteRule) -> bool:
+        if rule.when is None:
+            return True
+        try:
+            return rule.when.holds(self.facts.of(rule.when.uses))
+        except ValueError as error:
+            self.doubt = str(error)
+            return isinstance(rule.action, Keep | Refuse)
+
     def _part(
         self, rule: Rule, targets: tuple[Target, ...]
     ) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
         """Return those for which a rule holds, and the others, each in their order."""
-        asked = self.facts.of(rule.uses)
+        try:
+            asked = self.facts.of(rule.uses)
+        except ValueError as error:
+            self.doubt = str(error)
+            return (), targets
         held: list[Target] = []
         others: list[Target] = []
         for target in targets:
@@ -157,9 +170,16 @@ class _Ruling:
             state = self.states.known(provider, target.model)
             price = self.prices.price(provider, target.model)
             seen = SeenTarget(target, state, price, self.now)
-            holds = rule.holds({**asked, **facts_of_target(seen, rule.uses)})
+            try:
+                holds = rule.holds({**asked, **facts_of_target(seen, rule.uses)})
+            except ValueError as error:
+                self.doubt, holds = f"{target.name}: {error}", False
             (held if holds else others).append(target)
         return tuple(held), tuple(others)
+
+    def _say(self, reason: str) -> None:
+        told = f"; not all of it can be told: {self.doubt}" if self.doubt else ""
+        self.reasons.append(reason + told)
 
 
 def _tell(rule: RouteRule, why: str, now: float) -> None:

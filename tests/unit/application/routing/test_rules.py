@@ -158,19 +158,35 @@ def test_a_rule_on_the_content_reads_it_once() -> None:
 
 
 @pytest.mark.parametrize("failure", [InvalidRequest("bad"), RecursionError()])
-def test_a_body_that_cannot_be_read_fails_no_request(failure: Exception) -> None:
+def test_a_body_that_cannot_be_read_gets_round_no_restriction(failure: Exception) -> None:
     told = ruled(keep("request.turns > 100"), request=unread(_ReadOnce(failure)))
-    assert tiers(told) == ["abc"]
-    assert "rule 1 cannot be told and does nothing" in told.reasons[0]
+    assert tiers(told) == []
+    assert len(told.passed_over) == 3
+    assert "not all of it can be told: request.turns" in told.reasons[0]
+    refusing = rule(Refuse("Too long."), when="request.turns > 100")
+    assert ruled(refusing, request=unread(_ReadOnce(failure))).refusal == "Too long."
+    preferring = prefer("request.turns > 100 && target.provider == 'b'")
+    assert tiers(ruled(preferring, request=unread(_ReadOnce(failure)))) == ["abc"]
 
 
-def test_a_rule_that_fails_for_one_target_does_nothing_to_any() -> None:
+def test_a_target_of_which_it_cannot_be_told_is_neither_kept_nor_preferred() -> None:
     states = TargetStates()
-    states.of("a", "m").first_event_s = 9.0
-    told = ruled(keep("target.latency_s < 1"), prefer("target.provider == 'b'"), states=states)
-    assert tiers(told) == ["b", "ac"]
-    assert told.passed_over == ()
-    assert "cannot be told" in told.reasons[0]
+    states.of("a", "m").first_event_s = 0.5
+    told = ruled(keep("target.latency_s < 1"), states=states)
+    assert tiers(told) == ["a"]
+    assert [one.target.name for one in told.passed_over] == ["b/m", "c/m"]
+    assert "can be told: c/m" in told.reasons[0]
+    assert tiers(ruled(prefer("target.latency_s < 1"), states=states)) == ["a", "bc"]
+
+
+def test_a_when_that_cannot_be_told_holds_for_restrictions_alone() -> None:
+    untold = "request.headers['x-region'] == 'eu'"
+    assert tiers(ruled(keep("target.provider == 'b'", when=untold))) == ["b"]
+    assert ruled(rule(Refuse("Not here."), when=untold)).refusal == "Not here."
+    assert tiers(ruled(prefer("target.provider == 'b'", when=untold))) == ["abc"]
+    told = ruled(rule(GoTo("big"), when=untold))
+    assert told.route is None
+    assert "rule 1 does not apply; not all of it can be told" in told.reasons[0]
 
 
 def test_failures_are_logged_once_a_minute_with_their_number(
