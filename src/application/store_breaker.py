@@ -130,4 +130,6 @@ class StoreBreaker:
         self._count(Event.STORE, self.name, "failed")
         now = asyncio.get_running_loop().time()
         for limit in self._waiting:
-            limit.reschedule(now)
+            # One whose time is up in this same moment cannot be moved any more.
+            if not limit.expired():
+                limit.reschedule(now)

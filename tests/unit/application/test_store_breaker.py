@@ -1,6 +1,7 @@
 """Nobody waits for a store that is gone, and one at a time looks whether it is back."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -83,6 +84,25 @@ async def test_who_waits_is_freed_once_it_is_known_that_nobody_answers() -> None
     ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(one) for one in ended] == [TimeoutError] * 3
     assert loop.time() - began < 1.0
+    await store.breaker.aclose()
+
+
+async def test_one_whose_time_is_up_at_that_moment_keeps_nobody_from_looking() -> None:
+    store = Store()
+
+    async def ask() -> None:
+        async with store.breaker.asking(0.01):
+            await asyncio.sleep(60)
+
+    waiting = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    # Its timer runs first, then this: before the task itself learns that its time is up.
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.01, store.breaker.failed, ConnectionResetError())
+    time.sleep(0.02)  # noqa: ASYNC251 - so that both are due in one turn of the loop
+    with pytest.raises(TimeoutError):
+        await waiting
+    await store.until(up=True)
     await store.breaker.aclose()
 
 
