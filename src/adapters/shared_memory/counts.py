@@ -133,8 +133,8 @@ class CountTable:
         begin = word * _WORD
         size, checksum, cells, kind = _HEAD.unpack_from(self._bytes, begin)
         at = word + _HEAD_WORDS + _words(size)
-        if cells > MAX_CELLS or at + cells > self._limit:
-            return None
+        if not 0 < cells <= MAX_CELLS or at + cells > self._limit:
+            return None  # zeroes are room that nobody took
         begin += _HEAD.size
         key = bytes(self._bytes[begin : begin + size])
         if crc32(key) != checksum:

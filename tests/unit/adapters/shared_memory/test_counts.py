@@ -97,4 +97,4 @@ def test_a_length_beyond_the_table_is_not_believed(memory: memoryview, length: i
     table = begun(memory)
     table.place(b"requests", 1)
     memory.cast("Q")[1] = length
-    assert [record.key for record in CountTable(memory).records()][:1] == [b"requests"]
+    assert [record.key for record in CountTable(memory).records()] == [b"requests"]
