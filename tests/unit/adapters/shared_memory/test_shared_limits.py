@@ -85,14 +85,15 @@ def test_four_processes_get_together_what_the_limit_allows_within_one_percent(
             process.stdin.write(f"{began + 2.5}\n")
             process.stdin.flush()
         shares = [int(process.communicate()[0]) for process in processes]
+        asked_s = time.monotonic() - began
         (standing,) = asyncio.run(limiter.take([(FLOW, 0.0)]))
-        elapsed_s = time.monotonic() - began
+        told_s = time.monotonic() - began
     assert all(share > 0 for share in shares)
-    # What nobody has taken at the end is still there.
+    # What nobody has taken at the end is still there. A busy machine may tell late.
     per_s = FLOW.per_minute / 60
-    counted = (standing.reset_s - FLOW.all_s + elapsed_s) * per_s
-    assert sum(shares) == pytest.approx(counted, rel=0.01)
-    assert sum(shares) <= elapsed_s * per_s * 1.01
+    least, most = ((standing.reset_s - FLOW.all_s + s) * per_s for s in (asked_s, told_s))
+    assert least * 0.99 <= sum(shares) <= most * 1.01
+    assert sum(shares) <= told_s * per_s * 1.01
 
 
 async def test_what_a_killed_process_ran_is_free_again(tmp_path: Path) -> None:
