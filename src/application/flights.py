@@ -287,6 +287,7 @@ class Flights:
         def end(task: asyncio.Task[None]) -> None:
             # Not from within: a task that is cancelled in its first moment never runs at all.
             self._tasks.discard(task)
+            flight.task = None  # which holds how it ended, and that the flight
             over()
 
         task.add_done_callback(end)

@@ -152,6 +152,7 @@ class Caching(LlmProvider):
         journal.cache = "joined"
         self.observer.count(Event.CACHE, call.label, "joined")
         seat = flight.sit_down(journal, leads=False)
+        del flight  # it holds its error, whose traceback will hold this frame
         try:
             await seat.begin()
         except ModelmuxError as error:
@@ -175,6 +176,7 @@ class Caching(LlmProvider):
             journal.cache = "miss"
             self.observer.count(Event.CACHE, call.label, "miss")
             seat = self._lead(request, call)
+        del flight  # as above
         await seat.begin()
         return seat
 

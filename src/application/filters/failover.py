@@ -31,26 +31,28 @@ class Failover(LlmProvider):
         failure: ModelmuxError | None = None
         journal = request.journal
         plan = self.order.plan
-        for target in self.order.targets:
-            if journal.running is not None:
-                # Of several calls for one request some had begun when one failed.
-                journal.end_running()
-            journal.adjustments.clear()
-            journal.told.clear()
-            journal.relayed = False
-            aimed = request.aimed(target.model, target.capabilities, plan.policy, plan.schema_rules)
-            try:
-                return await target.provider.llm.open(aimed)
-            except UnsupportedFeature as error:
-                refusal = refusal or error
-            except (ProviderError, OverloadError) as error:
-                if not another_may_do(error, plan):
-                    raise
-                failure = more_useful(failure, error)
         try:
+            for target in self.order.targets:
+                if journal.running is not None:
+                    # Of several calls for one request some had begun when one failed.
+                    journal.end_running()
+                journal.adjustments.clear()
+                journal.told.clear()
+                journal.relayed = False
+                able = target.capabilities
+                aimed = request.aimed(target.model, able, plan.policy, plan.schema_rules)
+                try:
+                    return await target.provider.llm.open(aimed)
+                except UnsupportedFeature as error:
+                    refusal = refusal or error
+                except (ProviderError, OverloadError) as error:
+                    if not another_may_do(error, plan):
+                        raise
+                    failure = more_useful(failure, error)
             raise failure or refusal or ValueError("a plan has at least one target")
         finally:
-            # An error's traceback holds this frame: kept here, each failed call would be a circle.
+            # An error's traceback holds this frame: kept here, each failure would be a circle, also
+            # where another target answers.
             del failure, refusal
 
 

@@ -79,8 +79,11 @@ class Hedging(LlmProvider):
                 return rest
             if hedged or not first.runs:
                 rest.start()
-            running = [arm.task for arm in (first, rest) if arm.task is not None and arm.runs]
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            # In no variable: a failed task holds its error, whose traceback may hold this frame.
+            await asyncio.wait(
+                [arm.task for arm in (first, rest) if arm.task is not None and arm.runs],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
 
     def _raise_what_is_final(self, first: "_Arm", rest: "_Arm") -> None:
         """Raise if no target is to be asked or waited for any more."""
