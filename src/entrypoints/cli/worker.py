@@ -26,11 +26,11 @@ from ..server import GatewayServer, serve
 from ..settings.file import Loaded
 from ..settings.toml_positions import KeyPath
 from ..supervised import Channel
+from ..supervisor.lines import PROTOCOL
 from .banner import Facts, banner, list_models
 from .loading import load
 
 _EXIT_CONFIGURATION = 2
-_PROTOCOL = 1
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ def main(told: str) -> None:
     orders = msgspec.json.decode(told, type=Orders)
     channel = Channel(orders.channel)
     try:
-        if orders.protocol != _PROTOCOL:
+        if orders.protocol != PROTOCOL:
             raise ConfigurationError(
                 "the installed modelmux does not work under the one that runs",
                 hint="restart the gateway",

@@ -20,7 +20,6 @@ _SHORT_FORMS: Mapping[str, KeyPath] = {
     "MODELMUX_LOG_FORMAT": ("log", "format"),
 }
 API_KEY_VARIABLE = "MODELMUX_API_KEY"
-RUN_FOLDER_VARIABLE = "MODELMUX_RUN_DIR"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .lines import Broken, Lines, Message, encode
+from .workers import taken
 
 _MAX_CLIENTS = 64
 _READ_BYTES = 65536
@@ -137,10 +138,6 @@ class Asking:
         """Return what `restore` takes after the code of this process is replaced."""
         asking = tuple(waiting)
         kept = [one.connection for one in self._clients.values() if one.asked in asking]
-        for connection in kept:
-            connection.set_inheritable(True)
-        if self._listener is not None:
-            self._listener.set_inheritable(True)
         return {
             "listener": None if self._listener is None else self._listener.fileno(),
             "path": None if self._path is None else str(self._path),
@@ -150,14 +147,10 @@ class Asking:
     def restore(self, state: Mapping[str, Any]) -> list[Asked]:  # Any: what JSON holds
         """Take over; return what is still to be answered."""
         if state["listener"] is not None:
-            listener = socket.socket(fileno=state["listener"])
-            listener.set_inheritable(False)
-            self._hear(listener, Path(state["path"]))
+            self._hear(taken(state["listener"]), Path(state["path"]))
         waiting: list[Asked] = []
         for descriptor in state["waiting"]:
-            connection = socket.socket(fileno=descriptor)
-            connection.set_inheritable(False)
-            client = self._enter(connection)
+            client = self._enter(taken(descriptor))
             client.asked = self._asked(client, {})
             waiting.append(client.asked)
         return waiting

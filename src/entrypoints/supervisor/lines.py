@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 Message: TypeAlias = dict[str, Any]
 
 MAX_LINE_BYTES = 2**20
+# In the environment of workers: where they keep what they share.
+RUN_FOLDER_VARIABLE = "MODELMUX_RUN_DIR"
 PROTOCOL = 1
 
 
@@ -20,10 +22,16 @@ def encode(message: Message) -> bytes:
 
 
 class Lines:
-    """Cuts what arrives into messages."""
+    """Cuts what arrives into messages; `torn`: somebody else has read the head of the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, torn: bool = False) -> None:
         self._rest = b""
+        self._torn = torn
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether the end of a line is still to come, which nobody else could read."""
+        return self._torn or bool(self._rest)
 
     def feed(self, data: bytes) -> list[Message]:
         """Return the messages that are complete now.
@@ -34,6 +42,9 @@ class Lines:
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > MAX_LINE_BYTES:
             raise Broken("a line has no end")
+        if self._torn and lines:
+            self._torn = False
+            del lines[0]
         return [_decode(line) for line in lines]
 
 

@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
+from .lines import RUN_FOLDER_VARIABLE
+
 # What the supervisor acts on; workers are told by it alone, but for SIGTERM.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD)
 _NOT_FOR_CHILDREN = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
-RUN_FOLDER_VARIABLE = "MODELMUX_RUN_DIR"
 _CANNOT_RUN = 127
 _TOLD_BYTES = 4096
 
@@ -31,10 +32,17 @@ def start(
 
     Forking is safe here: the supervisor has one thread. Children find the run folder in their
     environment; standard output and error go to `output`, where it is given.
+
+    Raises:
+        OSError: the system has no process to give.
     """
     # A signal for both must not be taken for two by the parent, whose wake-up the child shares.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        raise
     if pid:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return pid
@@ -56,6 +64,19 @@ def start(
     os._exit(_CANNOT_RUN)
 
 
+def become(words: list[str], descriptors: Iterable[int]) -> str:
+    """Replace the code of this very process, keep `descriptors` open; return why it cannot be."""
+    kept = tuple(descriptors)
+    for descriptor in kept:
+        os.set_inheritable(descriptor, True)
+    try:
+        os.execv(words[0], words)  # noqa: S606  # our own interpreter
+    except OSError as error:
+        for descriptor in kept:
+            os.set_inheritable(descriptor, False)  # no worker may hold the ends of another
+        return error.strerror or str(error)
+
+
 def ended(pid: int) -> int | None:
     """Return the exit code of a child that has ended, 128 and more for a signal; else None."""
     try:
@@ -66,11 +87,17 @@ def ended(pid: int) -> int | None:
 
 
 def trouble_of(words: list[str], within_s: float) -> str | None:
-    """Run something short to its end; return what is wrong with it, if it fails."""
+    """Run something short to its end; return what is wrong with it, if it fails.
+
+    Raises:
+        OSError: the system has no process to give.
+    """
     reading, writing = os.pipe()
     try:
-        pid = start(words, (), output=writing)
-        os.close(writing)
+        try:
+            pid = start(words, (), output=writing)
+        finally:
+            os.close(writing)
         said, in_time = _read_all(reading, within_s)
     finally:
         os.close(reading)

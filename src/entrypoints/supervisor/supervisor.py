@@ -22,17 +22,17 @@ from ... import __version__
 from . import places
 from .asking import Asked, Asking
 from .fleet import Action, Ended, Fleet, Kill, Phase, Replaced, Settled, Start, Tell
-from .lines import PROTOCOL, Broken, Lines, Message, encode
+from .lines import PROTOCOL, Message, encode
 from .listening import CannotListen, Port, listen
-from .spawning import SIGNALS, command, ended, start, trouble_of
+from .spawning import SIGNALS, become, command, trouble_of
 from .telling import explain, tell, tell_failure
+from .workers import Worker, Workers, taken
 
 _ME = "modelmux.entrypoints.supervisor"
-_WORKER = "modelmux.entrypoints.work"
 _CHECK_WITHIN_S = 20.0
+_SERVING = (Phase.READY, Phase.LEAVING, Phase.RETIRING)
 # Far less than what a socket takes at once from somebody who writes little.
 _MAX_ASKED_BYTES = 2**16
-_READ_BYTES = 65536
 
 
 @dataclass(slots=True)
@@ -43,17 +43,6 @@ class Plan:
     state: Mapping[str, Any] = field(default_factory=dict[str, Any])  # Any: what JSON holds
 
 
-@dataclass(slots=True)
-class _Worker:
-    """A worker's process and the socket to it, until both have ended."""
-
-    serial: int
-    pid: int
-    channel: socket.socket
-    lines: Lines = field(default_factory=Lines)
-    started_at: float = field(default_factory=time.time)
-
-
 class Supervisor:
     """One run of the gateway."""
 
@@ -61,7 +50,9 @@ class Supervisor:
         self._words = plan.words
         self._selector = selectors.DefaultSelector()
         self._fleet = Fleet()
-        self._workers: dict[int, _Worker] = {}
+        self._workers = Workers(
+            self._selector, said=self._take_in, killed=self._tell_killed, gone=self._forget
+        )
         self._port: Port | None = None
         self._asking = Asking(self._selector, self._command)
         self._waiting: list[Asked] = []  # for the generation that is on its way
@@ -134,18 +125,9 @@ class Supervisor:
                 case signal.SIGUSR2:
                     self._upgrade(None)
                 case _:
-                    self._reap()
+                    self._workers.reap()
 
-    def _reap(self) -> None:
-        for worker in tuple(self._workers.values()):
-            code = ended(worker.pid)
-            if code is not None:
-                self._hear(worker)  # its last words may still be on the way
-                self._forget(worker, code)
-
-    def _forget(self, worker: _Worker, code: int) -> None:
-        del self._workers[worker.serial]
-        self._close_channel(worker)
+    def _forget(self, worker: Worker, code: int) -> None:
         self._asking.worker_gone(worker.serial)
         member = self._fleet.members[worker.serial]
         if member.phase is Phase.READY:
@@ -160,40 +142,41 @@ class Supervisor:
                 case Start():
                     self._start(action)
                 case Tell():
-                    self._send(self._workers.get(action.serial), {"do": action.word})
+                    self._workers.tell(action.serial, {"do": action.word})
                 case Kill():
-                    self._kill(action.serial)
+                    self._workers.kill(action.serial)
                 case Replaced():
                     self._tell("info", "worker_replaced", wait_s=action.wait_s)
                 case Settled():
                     self._settle(action.failure)
                 case Ended():
+                    if self._fleet.is_up:  # else the failure was told, to a person as a rule
+                        self._tell("info", "stopped", exit_code=action.code)
                     self._exit_code = action.code
                 case _:
                     assert_never(action)
 
     def _start(self, action: Start) -> None:
-        ours, theirs = socket.socketpair()
-        told = {
-            "protocol": PROTOCOL, "channel": theirs.fileno(), "number": action.number,
-            "generation": action.generation, "words": self._words,
+        if self._fleet.members[action.serial].phase is not Phase.STARTING:
+            # Its generation was given up while another of it was being started.
+            self._do(self._fleet.gone(action.serial, 0, time.monotonic()))
+            return
+        told: Message = {
+            "protocol": PROTOCOL, "number": action.number, "generation": action.generation,
+            "words": self._words,
         }  # fmt: skip
         folder = None if self._run_folder is None else str(self._run_folder)
-        pid = start(command(_WORKER, json.dumps(told)), (theirs.fileno(),), folder)
-        theirs.close()
-        self._take(_Worker(action.serial, pid, ours))
+        try:
+            self._workers.start(action.serial, told, folder)
+        except OSError as error:
+            # The others serve on; this one's place is tried again like that of one that crashed.
+            reason = f"the system has no process to give: {error.strerror or error}"
+            self._tell("error", "worker_not_started", reason=reason)
+            self._fleet.failed(action.serial, reason, 1)
+            self._do(self._fleet.gone(action.serial, 1, time.monotonic()))
 
-    def _take(self, worker: _Worker) -> None:
-        worker.channel.setblocking(False)
-        self._workers[worker.serial] = worker
-        self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._hear(worker))
-
-    def _kill(self, serial: int) -> None:
-        worker = self._workers.get(serial)
-        if worker is not None:
-            self._tell("warning", "worker_killed", pid=worker.pid)
-            with suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGKILL)
+    def _tell_killed(self, worker: Worker) -> None:
+        self._tell("warning", "worker_killed", pid=worker.pid)
 
     def _settle(self, failure: str | None) -> None:
         """A generation has taken over, or was given up: tell who asked, and begin the next."""
@@ -203,7 +186,8 @@ class Supervisor:
         else:
             self._tell("info", "reloaded", generation=self._fleet.generation)
             if self._upgrading:
-                self._replace_me(waiting)
+                failure = self._replace_me(waiting)
+                self._tell("error", "supervisor_not_replaced", reason=failure)
         self._upgrading = False
         for asked in waiting:
             asked.answer({"error": failure} if failure else self._status())
@@ -218,26 +202,7 @@ class Supervisor:
 
     # What workers say.
 
-    def _hear(self, worker: _Worker) -> None:
-        while True:
-            try:
-                data = worker.channel.recv(_READ_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._close_channel(worker)
-                return
-            try:
-                messages = worker.lines.feed(data)
-            except Broken:
-                self._kill(worker.serial)
-                return
-            for message in messages:
-                self._take_in(worker, message)
-
-    def _take_in(self, worker: _Worker, message: Message) -> None:
+    def _take_in(self, worker: Worker, message: Message) -> None:
         now = time.monotonic()
         match message.get("say"):
             case "bind":
@@ -258,8 +223,10 @@ class Supervisor:
             case _:
                 pass  # of another version
 
-    def _bind(self, worker: _Worker, message: Message, now: float) -> None:
+    def _bind(self, worker: Worker, message: Message, now: float) -> None:
         """Give a worker the socket; whoever comes first says where it shall listen."""
+        if self._fleet.stopping:
+            return  # the socket is closed, and the worker has been told to go
         host, number = str(message["host"]), int(message["port"])
         self._pretty = bool(message["pretty"])
         port = self._port
@@ -280,31 +247,12 @@ class Supervisor:
             return
         told: Message = {"do": "listen", "announce": not self._announced}
         self._announced = True
-        with suppress(OSError):  # it is gone, which we are about to hear
-            socket.send_fds(worker.channel, [encode(told)], [port.listener.fileno()])
+        self._workers.tell(worker.serial, told, port.listener.fileno())
         graces = float(message["grace_s"]), float(message["reload_grace_s"])
         self._do(self._fleet.bound(worker.serial, int(message["workers"]), *graces, now))
 
-    def _refuse(self, worker: _Worker, message: str, hint: str) -> None:
-        self._send(worker, {"do": "refused", "message": message, "hint": hint})
-
-    def _send(self, worker: _Worker | None, message: Message) -> bool:
-        """Tell a worker something; whether it can hear. One that cannot is ended in time."""
-        if worker is None or worker.channel.fileno() < 0:
-            return False
-        line = encode(message)
-        try:
-            if worker.channel.send(line) == len(line):
-                return True
-        except OSError:
-            return False  # it has gone, or has not read for long
-        self._kill(worker.serial)  # it has not read for long, and would read nonsense from here on
-        return False
-
-    def _close_channel(self, worker: _Worker) -> None:
-        if worker.channel.fileno() >= 0:
-            self._selector.unregister(worker.channel)
-            worker.channel.close()
+    def _refuse(self, worker: Worker, message: str, hint: str) -> None:
+        self._workers.tell(worker.serial, {"do": "refused", "message": message, "hint": hint})
 
     # What people ask for.
 
@@ -319,20 +267,26 @@ class Supervisor:
             case "ask" if len(encode(asked.message)) > _MAX_ASKED_BYTES:
                 asked.answer({"error": "that is more than workers are asked at once"})
             case "ask":
-                message = {
-                    "do": "ask", "id": asked.id, "command": str(asked.message.get("name")),
-                    "arguments": asked.message.get("arguments"),
-                }  # fmt: skip
-                able = (Phase.READY, Phase.RETIRING)
-                members = [one for one in self._fleet.members.values() if one.phase in able]
-                asked.expect(
-                    one.serial for one in members
-                    if self._send(self._workers.get(one.serial), message)
-                )  # fmt: skip
+                self._ask(asked)
             case other:
                 asked.answer({"error": f"the running gateway knows no command {other}"})
 
+    def _ask(self, asked: Asked) -> None:
+        """Let all that serve answer, those too that are about to go."""
+        message: Message = {
+            "do": "ask", "id": asked.id, "command": str(asked.message.get("name")),
+            "arguments": asked.message.get("arguments"),
+        }  # fmt: skip
+        members = [one for one in self._fleet.members.values() if one.phase in _SERVING]
+        hearing = [one.serial for one in members if self._workers.tell(one.serial, message)]
+        if hearing:
+            asked.expect(hearing)
+        else:
+            asked.answer({"error": "no worker serves just now; try again"})
+
     def _stop(self) -> None:
+        if not self._fleet.stopping:
+            self._tell("info", "stopping", grace_s=self._fleet.grace_s)
         if self._port is not None:
             # Else the system would go on taking connections that nobody accepts.
             self._port.listener.close()
@@ -353,7 +307,7 @@ class Supervisor:
         if self._fleet.busy or self._fleet.stopping:
             trouble: str | None = "the gateway starts, reloads or ends; try again"
         else:
-            trouble = trouble_of(command(_ME, "--check"), _CHECK_WITHIN_S)
+            trouble = self._trouble_of_new_code()
         if trouble is None:
             self._upgrading = True
             self._reload(asked)
@@ -361,6 +315,12 @@ class Supervisor:
         self._tell("error", "upgrade_failed", reason=trouble)
         if asked:
             asked.answer({"error": f"nothing was changed: {trouble}"})
+
+    def _trouble_of_new_code(self) -> str | None:
+        try:
+            return trouble_of(command(_ME, "--check"), _CHECK_WITHIN_S)
+        except OSError as error:
+            return f"the system has no process to give: {error.strerror or error}"
 
     def _status(self) -> Message:
         fleet = self._fleet
@@ -403,23 +363,16 @@ class Supervisor:
 
     # Replacing the code of this very process.
 
-    def _replace_me(self, waiting: Iterable[Asked]) -> None:
-        """Go on as the code that is installed now, under the same process id."""
-        workers = [
-            {
-                "serial": one.serial, "pid": one.pid, "channel": _kept(one.channel),
-                "started_at": one.started_at,
-            }
-            for one in self._workers.values()
-            if one.channel.fileno() >= 0
-        ]  # fmt: skip
+    def _replace_me(self, waiting: Iterable[Asked]) -> str:
+        """Go on as the code that is installed now, under the same process id; return why not."""
         port = self._port
         if port is None:
-            return  # nothing is ready without it
+            return "it does not listen yet"
+        control, following = self._asking.keep(waiting), self._asking.keep(self._next)
         state = {
             "fleet": self._fleet.to_json(),
-            "workers": workers,
-            "listener": _kept(port.listener),
+            "workers": self._workers.keep(),
+            "listener": port.listener.fileno(),
             "host": port.host,
             "port": port.asked,
             "pretty": self._pretty,
@@ -427,25 +380,27 @@ class Supervisor:
             "run_folder": None if self._run_folder is None else str(self._run_folder),
             "run_lock": self._run_lock,
             "had_terminal": self._had_terminal,
-            "control": self._asking.keep(waiting),
+            "control": control,
             "again": self._again,
-            "next": self._asking.keep(self._next)["waiting"],
+            "next": following["waiting"],
         }
-        if self._run_lock >= 0:
-            os.set_inheritable(self._run_lock, True)
         plan = json.dumps(asdict(Plan(self._words, state)))
-        words = command(_ME, plan)
+        descriptors = [port.listener.fileno(), *self._workers.descriptors()]
+        descriptors += [*control["waiting"], *following["waiting"]]
+        descriptors += [] if control["listener"] is None else [control["listener"]]
+        descriptors += [self._run_lock] if self._run_lock >= 0 else []
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the new code hears them
-        try:
-            os.execv(words[0], words)  # noqa: S606  # our own interpreter
-        except OSError as error:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-            self._tell("error", "supervisor_not_replaced", reason=str(error))
+        with suppress(BlockingIOError):
+            for number in self._signals[0].recv(1024):
+                os.kill(os.getpid(), number)  # it came a moment ago: it is for the new code too
+        trouble = become(command(_ME, plan), descriptors)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return f"the workers are new, but the process above them is not: {trouble}"
 
     def _restore(self, state: Mapping[str, Any]) -> None:  # Any: what JSON holds
         """Take over what the process knew before it replaced its code."""
         self._fleet = Fleet.from_json(state["fleet"])
-        self._port = Port(_taken(state["listener"]), state["host"], state["port"])
+        self._port = Port(taken(state["listener"]), state["host"], state["port"])
         self._pretty, self._started_at = state["pretty"], state["started_at"]
         self._announced = True
         self._had_terminal = state["had_terminal"]
@@ -453,9 +408,7 @@ class Supervisor:
         if state["run_folder"] is not None:
             self._run_folder = Path(state["run_folder"])
             os.set_inheritable(self._run_lock, False)
-        for one in state["workers"]:
-            channel = _taken(one["channel"])
-            self._take(_Worker(one["serial"], one["pid"], channel, started_at=one["started_at"]))
+        self._workers.restore(state["workers"])
         self._waiting = self._asking.restore(state["control"])
         self._again = state["again"]
         self._next = self._asking.restore({"listener": None, "waiting": state["next"]})
@@ -465,24 +418,12 @@ class Supervisor:
         waiting, self._waiting = self._waiting, []
         for asked in waiting:
             asked.answer(self._status())
-        self._reap()
+        self._workers.reap()
         self._begin_next()
 
 
 def _note(number: int, frame: FrameType | None) -> None:
     """Do nothing: the wake-up of the selector tells which signal came."""
-
-
-def _kept(open_socket: socket.socket) -> int:
-    """Return its descriptor, which the code that comes next finds open."""
-    open_socket.set_inheritable(True)
-    return open_socket.fileno()
-
-
-def _taken(descriptor: int) -> socket.socket:
-    taken = socket.socket(fileno=descriptor)
-    taken.set_inheritable(False)
-    return taken
 
 
 def _has_terminal() -> bool:

@@ -20,10 +20,10 @@ from ...application.ports import (
 )
 from ...application.targets import TargetStates
 from ..output_bound import most_output
-from ..settings.environment import RUN_FOLDER_VARIABLE
 from ..settings.file import Loaded
 from ..settings.limits import RateSettings
 from ..settings.sections import Settings
+from ..supervisor.lines import RUN_FOLDER_VARIABLE
 from .parts import Closing, GivePart, no_gauges
 
 

@@ -13,10 +13,10 @@ from ...adapters.observability.request_log import RequestLog
 from ...adapters.shared_memory.counts import CountTable, Seen
 from ...application.ports import Clock, Observer
 from ...domain.redaction import redact
-from ..settings.environment import RUN_FOLDER_VARIABLE
 from ..settings.file import Loaded
 from ..settings.health import MetricsSettings
 from ..settings.sections import LogSettings, Settings
+from ..supervisor.lines import RUN_FOLDER_VARIABLE
 from .parts import GivePart, OwnTelemetry
 
 

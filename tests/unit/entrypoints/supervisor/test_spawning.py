@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelmux.entrypoints.supervisor.spawning import command, ended, start, trouble_of
+from modelmux.entrypoints.supervisor.spawning import become, command, ended, start, trouble_of
 
 
 def python(text: str) -> list[str]:
@@ -67,3 +67,14 @@ def test_code_that_does_not_start_says_why(text: str, told: str | None) -> None:
 
 def test_code_that_hangs_is_not_waited_for() -> None:
     assert trouble_of(python("import time; time.sleep(60)"), 0.2) == "it did not end within 0.2 s"
+
+
+def test_code_that_cannot_be_become_leaves_nothing_open_to_children() -> None:
+    reading, writing = os.pipe()
+    try:
+        assert become(["/nowhere/python"], (reading, writing)) == "No such file or directory"
+        assert not os.get_inheritable(reading)
+        assert not os.get_inheritable(writing)
+    finally:
+        os.close(reading)
+        os.close(writing)
