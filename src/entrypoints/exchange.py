@@ -32,6 +32,11 @@ def request_id(headers: Mapping[bytes, bytes], ids: IdSource) -> str:
     return ids.new("req_")
 
 
+def is_request_id(text: str) -> bool:
+    """Return whether a client's own id would be used as it is."""
+    return _REQUEST_ID.fullmatch(text.encode("utf-8", "surrogateescape")) is not None
+
+
 class AnswerHeaders:
     """Builds the headers of answers; those of a target are built once and remembered."""
 

@@ -70,6 +70,7 @@ class GenerationHandler(Generic[EnvelopeT]):
             await self._refuse(run, UNEXPECTED, type(error).__name__)
         finally:
             self._calls.leave(call)
+            exchange.asked = run.model
             if exchange.journal.is_planned:
                 exchange.model = run.model
             exchange.duration_s = self._monotonic() - started_at

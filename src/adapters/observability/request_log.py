@@ -19,6 +19,7 @@ from .slots import CHATTER
 
 _MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
 _NO_USAGE = Usage()
+_MAX_NAME = 200
 _RANKS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -71,7 +72,7 @@ class RequestLog(Observer):
             None if first_byte_s is None else _milliseconds(first_byte_s),
             exchange.tenant,
             exchange.key_id,
-            exchange.model,
+            exchange.model or (self._redact(exchange.asked[:_MAX_NAME]) if exchange.asked else ""),
             journal.provider,
             journal.model,
             journal.attempts,

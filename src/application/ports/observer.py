@@ -16,9 +16,10 @@ class Exchange:
     """One HTTP request and its answer, told when it is over.
 
     `path` is the route's template, never the caller's text; `model` the name the caller used,
-    only once planning has found it (so that it is safe as a label); `error` the code told to
-    the caller; times are seconds, `first_byte_s` None where the answer never began. `chunks` is
-    in how many pieces a stream was sent.
+    only once planning has found it (so that it is safe as a label); `asked` that name in any case,
+    the caller's text as it came; `error` the code told to the caller; times are seconds,
+    `first_byte_s` None where the answer never began. `chunks` is in how many pieces a stream was
+    sent.
     """
 
     request_id: str
@@ -32,6 +33,7 @@ class Exchange:
     tenant: str = ""
     key_id: str | None = None
     model: str = ""
+    asked: str = ""
     error: str | None = None
     error_detail: str | None = None
     client_gone: bool = False

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from ...domain.json_values import JsonObject
+from ..exchange import is_request_id
 from .console import ConfigOption, JsonOption, print_result, say
 from .running import PortOption, ask_workers
 
+_KEY = re.compile(r"mmx_([0-9a-f]+)_.*")
 _DURATION = re.compile(r"(\d{1,6})(s|m|h|)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -37,6 +39,13 @@ def run(
     """
     if key is not None and request_id is not None:
         raise typer.BadParameter("name a key or a request, not both", param_hint="--request-id")
+    if key is not None and (whole := _KEY.fullmatch(key)):
+        key = whole[1]  # who has only the key at hand means the same one
+    if request_id is not None and not is_request_id(request_id):
+        raise typer.BadParameter(
+            "no client can send that: letters, digits, '.', '_' and '-', at most 128",
+            param_hint="--request-id",
+        )
     arguments: JsonObject = {"seconds": 0 if end else seconds_of(for_)}
     if key is not None:
         arguments = {**arguments, "kind": "key", "name": key}

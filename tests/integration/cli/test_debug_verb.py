@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def verb(gateway: ServedGateway, folder: Path, *words: str) -> subprocess.Comple
     return modelmux(folder, "debug", "--port", port, *words, environment=runtime)
 
 
+def until_all_serve(gateway: ServedGateway, workers: int) -> None:
+    deadline = time.monotonic() + 20
+    while len(gateway.workers()) < workers:
+        assert time.monotonic() < deadline, "a worker does not get ready"
+        time.sleep(0.05)
+
+
 def bodies(gateway: ServedGateway) -> list[str]:
     told: list[dict[str, Any]] = [
         json.loads(line) for line in gateway.log.read_text().splitlines() if '"body"' in line
@@ -61,6 +69,7 @@ def test_the_bodies_of_one_key_are_shown_for_a_while(tmp_path: Path) -> None:
     with serving(
         tmp_path, config=CONFIG, arguments=["--workers", "2"], environment=KEYS
     ) as gateway:
+        until_all_serve(gateway, 2)  # one that starts later is told nothing
         assert verb(gateway, tmp_path).stdout == "no bodies are shown\n"
         ask(gateway, "watched", "before")
         began = verb(gateway, tmp_path, "--key", ID, "--for", "5m")
@@ -89,12 +98,21 @@ def test_the_bodies_of_one_key_are_shown_for_a_while(tmp_path: Path) -> None:
         (("--key", "a", "--request-id", "b"), "not both"),
         (("--end",), "whose?"),
         (("--key", "a", "--for", "soon"), "90s, 10m or 1h"),
+        (("--request-id", "no id!"), "no client can send that"),
     ],
 )
 def test_a_mistake_of_usage_is_told(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
     ended = modelmux(tmp_path, "debug", *words)
     assert ended.returncode == 2
     assert told in ended.stderr
+
+
+def test_a_whole_key_stands_for_its_id(tmp_path: Path) -> None:
+    with serving(tmp_path) as gateway:
+        began = verb(gateway, tmp_path, "--key", "mmx_0123456789_not-told-to-anybody")
+        text = gateway.log.read_text()
+    assert began.stdout.startswith("key 0123456789: ")
+    assert "not-told-to-anybody" not in began.stdout + text
 
 
 def test_too_long_a_time_is_refused_by_the_workers(tmp_path: Path) -> None:

@@ -241,6 +241,9 @@ def test_it_ends_when_its_streams_have_and_says_so_to_the_rest(tmp_path: Path) -
         assert b'"code":"shutting_down"' in end
         assert b"[DONE]" not in end
         assert gateway.process.wait(10) == 0
+    assert [one for one in events(gateway) if one in ("stopping", "stopped")] == [
+        "stopping", "stopped",
+    ]  # fmt: skip
     assert not run_folder.exists()
 
 

@@ -199,3 +199,18 @@ def test_the_pretty_form_shows_the_facts_and_steers_no_terminal() -> None:
     assert "\x1b]" not in text
     assert "\x07" not in text
     assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("pretty", [False, True])
+def test_a_name_that_nothing_stands_behind_is_told_harmlessly(pretty: bool) -> None:
+    written: list[bytes] = []
+    asked = "nosuch\n\x1b[31m sk-live-abcdefghijklmnopqrstuvwx" + "x" * 1000
+    exchange = refused()
+    exchange.model, exchange.asked = "", asked
+    RequestLog(written.append, redact, NOW, pretty=pretty).exchange_settled(exchange)
+    (line,) = written
+    assert b"nosuch" in line
+    assert b"abcdefghijklmnop" not in line
+    assert b"\x1b[31m sk" not in line
+    assert line.count(b"\n") == 1
+    assert len(line) < 800
