@@ -242,7 +242,7 @@ class TargetState:
 class Attempt(Running):
     """One call that was let through. Exactly one of its first three is called, then `end`."""
 
-    __slots__ = ("_began_at", "_state", "_trial")
+    __slots__ = ("_began_at", "_state", "_trial", "before")
 
     def __init__(self, state: TargetState, now: float, trial: bool) -> None:
         self.before: Running | None = None

@@ -17,6 +17,7 @@ from .strategies import Chooser, Draw, Ordered, chooser
 
 _log = logging.getLogger("modelmux.routing")
 _ORDERED = Ordered()
+_MOST_PLAIN = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Router:
     prices: PriceBook | None = None
     draw: Draw = random.random
     _choosers: dict[str, Chooser] = field(default_factory=dict[str, Chooser])
+    _plain: dict[str, Order] = field(default_factory=dict[str, Order])
 
     def order(self, request: GenerationRequest, *, tell: bool = False) -> Order:
         """Return what to try for a request whose model is the name the client used.
@@ -44,8 +46,10 @@ class Router:
         """
         plan = self.planner.plan(request.model)
         logged = _log.isEnabledFor(logging.DEBUG)
-        if not (tell or logged) and plan.is_plain and self._none_rests(plan):
-            return Order(plan, plan.every_target)
+        if not (tell or logged):
+            plain = self._as_it_stands(plan)
+            if plain is not None and self._none_rests(plan):
+                return plain
         order = self._decide(plan, request, tell=tell or logged)
         if logged:
             request.journal.choice = tuple(order.sentences())
@@ -62,6 +66,17 @@ class Router:
         """
         plan, tiers = self._rule(plan, request, self.clock.monotonic(), [], [])
         return plan, [target for tier in tiers for target in tier]
+
+    def _as_it_stands(self, plan: Plan) -> Order | None:
+        """Return the order of a plan with nothing to decide, made once; None for other plans."""
+        known = self._plain.get(plan.route)
+        if known is None or known.plan is not plan:
+            if not plan.is_plain:
+                return None
+            if len(self._plain) >= _MOST_PLAIN:
+                self._plain.clear()  # callers bring ever new names where a provider takes any
+            known = self._plain[plan.route] = Order(plan, plan.every_target)
+        return known
 
     def _none_rests(self, plan: Plan) -> bool:
         """Return whether all behind a plan may be asked; who is alone is asked in any case."""

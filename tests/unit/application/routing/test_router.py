@@ -251,6 +251,19 @@ def test_a_listed_name_stays_in_order(crossing: Crossing) -> None:
     ]
 
 
+def test_a_name_found_at_another_provider_too_is_tried_there_at_once(crossing: Crossing) -> None:
+    router = crossing.router()
+    router.planner.learn("a", ["m"])
+    asked = asking(model="m")
+    assert names(router.order(asked).targets) == "a"
+    router.planner.learn("b", ["m"])
+    assert names(router.order(asked).targets) == "ab"
+    crossing.rest("a", 5)
+    assert names(router.order(asked).targets) == "b"
+    crossing.clock.advance(6)
+    assert router.order(asked) is router.order(asked)
+
+
 def test_choices_are_noted_only_where_routing_is_logged(
     crossing: Crossing, caplog: pytest.LogCaptureFixture
 ) -> None:
