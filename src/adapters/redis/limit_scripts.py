@@ -114,15 +114,19 @@ end
 """
 )
 
-# process, milliseconds until it counts as dead, its name before; then digests and counts.
+# process, milliseconds until it counts as dead; then digests and counts. It may have told so much
+# once a second under another number, unheard: those names are dead by now.
 ALIVE = Script(
     _COUNTING
     + """
 local known = redis.call('EXISTS', P .. 'lp:' .. process)
 redis.call('SET', P .. 'lp:' .. process, '1', 'PX', ARGV[3])
-redis.call('DEL', P .. 'lp:' .. ARGV[4])
 if known == 0 then
-  for n = 5, #ARGV, 2 do
+  local name, number = string.match(process, '^(.*)%.(%d+)$')
+  for n = number - 20, number - 1 do
+    redis.call('DEL', P .. 'lp:' .. name .. '.' .. n)
+  end
+  for n = 4, #ARGV, 2 do
     local key = P .. 'lc:' .. ARGV[n]
     redis.call('HSET', key, process, ARGV[n + 1])
     redis.call('EXPIRE', key, KEPT_S)

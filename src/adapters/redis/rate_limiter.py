@@ -7,7 +7,7 @@ count decides, which is kept beside it all the time; that it is gone, and back, 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 
@@ -43,7 +43,8 @@ class RedisRateLimiter(RateLimiter):
 
     `process` is a name that no other process has: what runs is counted by process, and what one
     counted is free some seconds after it was last heard of. After each time that Redis was gone the
-    process has another name, under which it counts what then runs.
+    process has another name, under which it counts what then runs; and after each time that it told
+    what runs without an answer, for Redis may yet read that.
     """
 
     def __init__(
@@ -107,16 +108,17 @@ class RedisRateLimiter(RateLimiter):
         if not wanted:
             return ()
         # A script that was sent is not called back: its task ends alone, and gives back.
-        task = asyncio.create_task(self._ask(wanted))
+        times_down = self._times_down
+        task = asyncio.create_task(self._ask(wanted, self._process))
         self._takes.add(task)
         task.add_done_callback(self._takes.discard)
         try:
             await asyncio.wait((task,), timeout=self._patience_s)
         except asyncio.CancelledError:
-            self._undo(task, wanted)
+            self._undo(task, wanted, times_down)
             raise
         if not task.done():
-            self._undo(task, wanted)
+            self._undo(task, wanted, times_down)
             self._fell("it did not answer in time")
             return await self._take_own(wanted)
         try:
@@ -140,8 +142,8 @@ class RedisRateLimiter(RateLimiter):
             self._count(wanted, 1)
         return standings
 
-    async def _ask(self, wanted: Sequence[tuple[Limit, float]]) -> Sequence[Standing]:
-        arguments: list[Argument] = [self._process]
+    async def _ask(self, wanted: Sequence[tuple[Limit, float]], process: str) -> Sequence[Standing]:
+        arguments: list[Argument] = [process]
         for limit, amount in wanted:
             arguments += (*self._named(limit), amount)
         found: list[list[bytes]] = await self._server.run(TAKE, *arguments)
@@ -155,13 +157,15 @@ class RedisRateLimiter(RateLimiter):
         return f"{self._name}.{self._times_down}"
 
     def _undo(
-        self, task: asyncio.Task[Sequence[Standing]], wanted: Sequence[tuple[Limit, float]]
+        self,
+        task: asyncio.Task[Sequence[Standing]],
+        wanted: Sequence[tuple[Limit, float]],
+        times_down: int,
     ) -> None:
         """Give back what a task has taken that nobody waits for, once it knows.
 
-        What it took under another name is free with that.
+        `times_down` is from when it asked: what it took under another name is free with that.
         """
-        times_down = self._times_down
 
         def ended(task: asyncio.Task[Sequence[Standing]]) -> None:
             if task.cancelled() or task.exception() or times_down != self._times_down:
@@ -211,16 +215,19 @@ class RedisRateLimiter(RateLimiter):
 
     async def _tell_once(self) -> None:
         """Keep what this process runs counted: all of it anew where it had been forgotten."""
-        before = f"{self._name}.{self._times_down - 1}"
-        arguments: list[Argument] = [self._process, round(_ALIVE_S * 1000), before]
-        for key, count in self._running.items():
+        told = dict(self._running)
+        arguments: list[Argument] = [self._process, round(_ALIVE_S * 1000)]
+        for key, count in told.items():
             arguments += (_digest(key), count)
         try:
             await self._server.run(ALIVE, *arguments)
         except StoreError as error:
-            self._fell(error.detail or error.message)
+            if self._down:
+                self._times_down += 1
+            else:
+                self._fell(error.detail or error.message)
         else:
-            self._came_back()
+            self._came_back(told)
 
     def _fell(self, reason: str) -> None:
         if not self._down:
@@ -231,9 +238,13 @@ class RedisRateLimiter(RateLimiter):
             self._observer.count(Event.STORE, "limits", "failed")
             _log.warning("limits_counted_by_this_machine_alone", extra={"reason": reason})
 
-    def _came_back(self) -> None:
+    def _came_back(self, told: Mapping[LimitKey, int]) -> None:
         if self._down:
             self._down = False
+            # What began or ended while that was on its way; of what runs only the key counts.
+            for key in told.keys() | self._running.keys():
+                if ended := told.get(key, 0) - self._running[key]:
+                    self._give_there([(Limit(key, 1.0, 1.0), ended)])
             self._observer.count(Event.STORE, "limits", "back")
             _log.info("limits_shared_again")
 

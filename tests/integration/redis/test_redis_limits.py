@@ -135,6 +135,34 @@ async def test_while_the_server_is_gone_the_machines_own_count_decides(way: str)
         await server.aclose()
 
 
+@pytest.mark.parametrize("timeout_s", [5.0, 0.3], ids=["answered-late", "answer-lost"])
+async def test_what_ends_while_it_comes_back_is_counted_no_more(timeout_s: float) -> None:
+    with own_redis() as redis:
+        server, other_server = (
+            RedisServer(Secret(redis.url), timeout_s=it) for it in (timeout_s, 5)
+        )
+        limiter, few = limiter_on(server, "one", patience_s=0.1), running(3.0)
+        await limiter.start()
+        for _ in range(2):
+            assert is_granted(await limiter.take([(few, 1.0)]))
+        redis.pause()
+        await limiter.take([(limit(), 1.0)])
+        assert limiter.is_down
+        await asyncio.sleep(3.7)  # by now it has told what runs, to a server that does not hear
+        limiter.give([(few, 1.0)])
+        redis.resume()
+        async with asyncio.timeout(5):
+            while limiter.is_down:  # noqa: ASYNC110 - its own task finds out
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
+        other = limiter_on(other_server, "two")
+        await other.start()
+        took = [is_granted(await other.take([(few, 1.0)])) for _ in range(3)]
+        assert took == [True, True, False]
+        for it in (other, limiter, server, other_server):
+            await it.aclose()
+
+
 async def test_what_a_dead_process_ran_is_free_when_it_was_not_heard_of(
     server: RedisServer,
 ) -> None:
