@@ -148,6 +148,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         latest = self._latest()
         if self._shedding is None or (latest is not None and not latest.response_complete):
             return False
+        if self._calls.retiring or self.flow.write_paused:
+            return False  # one has to say that it closes, the other waits until answers are read
         answer = self._shedding.turn_away_whole(data)
         if answer is None:
             return False
@@ -282,8 +284,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
         if before is None or before.response_complete:
-            shed = self._shedding and self._shedding.turn_away(scope, len(self.connections))
-            if shed:
+            shed = None
+            # Who reads no answers gets none ahead: a task waits for him, and all behind it.
+            if self._shedding is not None and not self.flow.write_paused:
+                shed = self._shedding.turn_away(scope, len(self.connections))
+            if shed is not None:
                 cycle.answer_at_once(*shed)
             else:
                 self._start_asgi_task(cycle, self._asgi)

@@ -16,6 +16,7 @@ import itertools
 import logging
 import random
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,8 +37,10 @@ _CROWD = 4
 _LEAST_ROOM = 16
 # How much more or less a turn may let out than the one before it.
 _LESS, _MORE = 0.7, 1.25
-# What a refusal costs, roughly: most of it is the system's.
-_REFUSAL_S = 50e-6
+# What a refusal costs of the processor, rather too much: too little would let those who ask again
+# at once take the time of all others. At most so much of a turn is put down to refusals.
+_REFUSAL_S = 60e-6
+_MOST_REFUSING = 0.75
 _WEIGHT = 0.1
 _LARGE_BYTES: Final = 256 * 1024
 _NEARLY_FULL = 0.9
@@ -50,10 +53,15 @@ _VARIANTS = 8
 _SHED_PREFIX: Final = "/v1/"
 _CALL: Final = b"POST /v1/"
 _MESSAGES: Final = b"post /v1/messages"
-_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d{1,9})(?=\r|$)")
-_ODD: Final = re.compile(
-    rb"\r\n(?:transfer-encoding|expect|upgrade|connection: *close)| http/1\.0\r"
+_HEAD_BYTES: Final = 8192  # a larger head is looked at by others
+_PLAIN: Final = re.compile(
+    rb"post /v1/[!-~]+ http/1\.1\r\n(?:[-!#$%&'*+.^_`|~0-9a-z]+:[^\r\n\0]*\r\n)*+"
 )
+# What tells where a request ends, and what becomes of its connection.
+_TELLING: Final = re.compile(
+    rb"\r\n(host|content-length|connection|transfer-encoding|expect|upgrade): *([^\r]*)"
+)
+_USUAL: Final = frozenset({b"host", b"content-length", b"connection"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,15 @@ class ShedTerms:
 
 
 class Shedding:
-    """Decides at the head of each call; `running` tells how many calls run."""
+    """Decides at the head of each call; `running` tells how many calls run.
+
+    `busy` tells how many seconds the processor gave to the loop's thread.
+    """
 
     __slots__ = (
-        "_a_second", "_a_turn", "_begun", "_came", "_fresh", "_full", "_lag", "_looks", "_memory",
-        "_monotonic", "_numbers", "_observer", "_pumped_at", "_refused", "_room", "_templates",
-        "_terms", "_turn", "_turned_away", "running",
+        "_a_second", "_a_turn", "_begun", "_busy", "_busy_s", "_came", "_fresh", "_full", "_lag",
+        "_looks", "_memory", "_monotonic", "_numbers", "_observer", "_pumped_at", "_refused",
+        "_room", "_templates", "_terms", "_turn", "_turned_away", "running",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +92,7 @@ class Shedding:
         memory: MemoryUse,
         observer: Observer,
         monotonic: Callable[[], float],
+        busy: Callable[[], float] = time.thread_time,
     ) -> None:
         self._terms = terms
         self._lag = lag
@@ -89,7 +101,8 @@ class Shedding:
         self._monotonic = monotonic
         self.running: Callable[[], int] = _none
         self._room: deque[asyncio.Future[None]] = deque()
-        self._pumped_at = 0.0
+        self._busy = busy
+        self._pumped_at = self._busy_s = 0.0
         self._turned_away = 0
         self._a_second = 0.0
         # How many calls a turn lets out of the room, and how many began in this one.
@@ -168,14 +181,14 @@ class Shedding:
     def turn_away_whole(self, data: bytes) -> bytes | None:
         """Return the answer to what a connection brought, if that is one call and all of it.
 
-        It is looked at no closer than that takes: what is odd goes the way of all others.
+        What is in any way odd goes the way of all others: nothing here may read a length that
+        the parser, or a proxy before us, would read otherwise.
         """
         if not data.startswith(_CALL):
             return None
-        head, _, body = data.partition(b"\r\n\r\n")
-        head = head.lower()
-        lengths = _LENGTH.findall(head)
-        if len(lengths) != 1 or int(lengths[0]) != len(body) or _ODD.search(head):
+        ends = data.find(b"\r\n\r\n", 0, _HEAD_BYTES)
+        head = data[: ends + 2].lower()
+        if ends < 0 or not _is_plain(head, len(data) - ends - 4):
             return None
         self._turned_away += 1
         self._refuse("lag")
@@ -191,7 +204,7 @@ class Shedding:
         loop = asyncio.get_running_loop()
         if not self._room:
             self._a_turn = float(max(self._begun, 1))
-            self._pumped_at = self._monotonic()
+            self._pumped_at, self._busy_s = self._monotonic(), self._busy()
             self._turned_away = 0
             self._a_second = self._a_turn / self._terms.target_lag_s
             loop.call_soon(self._pump, loop)
@@ -207,11 +220,14 @@ class Shedding:
         now = self._monotonic()
         rate = self._a_turn / max(now - self._pumped_at, 1e-6)
         self._a_second += _WEIGHT * (rate - self._a_second)
-        # What is refused is no reason to answer less: the time that took does not count.
-        took_s = max(now - self._pumped_at - self._turned_away * _REFUSAL_S, 1e-6)
+        # What is refused is no reason to answer less: the time that took does not count. It is told
+        # by the processor's clock, for others may have had the processor meanwhile.
+        busy_s = self._busy()
+        refusing = self._turned_away * _REFUSAL_S / max(busy_s - self._busy_s, 1e-6)
+        took_s = max((now - self._pumped_at) * (1 - min(refusing, _MOST_REFUSING)), 1e-6)
         change = min(max(self._terms.target_lag_s / took_s, _LESS), _MORE)
         self._a_turn = max(self._a_turn * change, 1.0)
-        self._pumped_at = now
+        self._pumped_at, self._busy_s = now, busy_s
         self._turned_away = 0
         room, left = self._room, int(self._a_turn)
         while room and left:
@@ -264,6 +280,21 @@ def _is_call(scope: Mapping[str, Any]) -> bool:
     """Return whether this is a call of a model, or as dear as one; health and metrics are not."""
     path: str = scope["path"]
     return scope["method"] == "POST" and path.startswith(_SHED_PREFIX)
+
+
+def _is_plain(head: bytes, body_bytes: int) -> bool:
+    """Return whether a head, in small letters, says so much body and nothing unusual."""
+    if _PLAIN.fullmatch(head) is None:
+        return False
+    found = _TELLING.findall(head)
+    told = dict(found)
+    return (
+        len(told) == len(found)
+        and told.keys() <= _USUAL
+        and b"host" in told
+        and told.get(b"content-length") == b"%d" % body_bytes
+        and told.get(b"connection", b"keep-alive") == b"keep-alive"
+    )
 
 
 def _template(style: WireStyle, what: str, *, closes: bool) -> tuple[bytes, ...]:

@@ -22,7 +22,7 @@ class Bench:
     """Shedding with a clock of its own, and a memory that is written in files."""
 
     def __init__(self, folder: Path, max_connections: int | None = None) -> None:
-        self.now = 100.0
+        self.now = self.busy = 100.0
         self.statm = folder / "statm"
         self.fill(0)
         self.lag = LoopLag()
@@ -33,6 +33,7 @@ class Bench:
             MemoryUse(4096 * 1000, cgroup=folder / "none", statm=self.statm),
             self.observer,
             lambda: self.now,
+            lambda: self.busy,
         )
 
     def fill(self, pages: int) -> None:
@@ -151,10 +152,54 @@ async def test_health_and_metrics_are_always_answered(
         CALL.replace(b"Host", b"Connection: close\r\nHost"),
         CALL.replace(b"1.1", b"1.0"),
         CALL.partition(b"\r\n\r\n")[0],
+        CALL.replace(b"Content-Length: 2", b"X: 1\nContent-Length: 3\r\nContent-Length: 2"),
+        CALL.replace(b"Content-Length: 2", b"Content-Length: 3\r\n\tContent-Length: 2"),
+        CALL.replace(b"Content-Length: 2", b"Content-Length: 2\r\n folded"),
+        CALL.replace(b"Content-Length: 2", b"Content-Length: 02"),
+        CALL.replace(b"Content-Length: 2", b"Content-Length: +2"),
+        CALL.replace(b"Content-Length: 2", b"Content-Length: 2 "),
+        CALL.replace(b"Content-Length: 2", b"Content-Length : 2"),
+        CALL.replace(b"Host: x", b"Host: x\r\nTransfer-Encoding : chunked"),
+        CALL.replace(b"Host: x", b"Host: x\r\nHost: x"),
+        CALL.replace(b"Host: x", b"X-Host: x"),
+        CALL.replace(b"Host: x", b"Host: x\0"),
+        CALL.replace(b"Host: x", b"Host: x\rContent-Length: 3"),
+        CALL.replace(b"Host: x", b"Host: x\r\nno colon"),
+        CALL.replace(b"Host: x", b"Host: x\r\nConnection: keep-alive, Upgrade"),
+        CALL.replace(b"Host: x", b"Host: x\r\nX: " + b"y" * 9000),
+        CALL.replace(b"chat/completions", b"chat completions"),
     ],
 )
 async def test_what_is_odd_goes_the_way_of_all_others(bench: Bench, data: bytes) -> None:
     assert bench.shedding.turn_away_whole(data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        CALL,
+        CALL.replace(b"Host: x", b"host: x\r\nCONNECTION: Keep-Alive\r\nx-y_z:\r\nA: \xe9\t"),
+        CALL.replace(b"chat/completions", b"responses?a=%20b"),
+    ],
+)
+async def test_a_plain_call_is_refused_unread(bench: Bench, data: bytes) -> None:
+    answer = bench.shedding.turn_away_whole(data)
+    assert answer is not None
+    assert answer.startswith(b"HTTP/1.1 503 ")
+
+
+async def test_refusals_take_no_time_from_answers_where_others_have_the_processor(
+    bench: Bench,
+) -> None:
+    bench.crowd(20)
+    for _ in range(5):
+        # All of a turn goes into refusing, and takes three times as long as the processor does.
+        for _ in range(300):
+            bench.shedding.turn_away_whole(CALL)
+        bench.busy += 0.02
+        bench.now += 0.06
+        await asyncio.sleep(0)
+    assert bench.shedding.waiting == 0
 
 
 async def test_more_connections_than_there_may_be_are_closed(tmp_path: Path) -> None:
