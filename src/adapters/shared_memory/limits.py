@@ -13,7 +13,7 @@ macOS; the folder is on a file system of this machine.
 import fcntl
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -49,15 +49,15 @@ class SharedMemoryRateLimiter(RateLimiter):
     async def take(self, wanted: Sequence[tuple[Limit, float]]) -> Sequence[Standing]:
         tables = self._tables
         standings: list[Standing] = []
-        flowing: list[tuple[int, float]] = []
-        running: list[tuple[int, int]] = []
+        flowing: dict[int, float] = {}
+        running: dict[int, int] = {}
         if not self._lock():
             return self._take_unlocked(wanted)
         try:
             now = self._monotonic()
             for limit, amount in wanted:
                 if limit.runs:
-                    slot = self._run(limit.key)
+                    slot = self._run(limit.key, running)
                     if slot is None:  # more keys run than there are places: these are not counted
                         standings.append(Standing(limit, limit.burst - amount, 0.0))
                         continue
@@ -66,19 +66,19 @@ class SharedMemoryRateLimiter(RateLimiter):
                         count = tables.running(slot) + amount
                     if count > limit.burst:
                         return self._refusals(wanted, now)
-                    running.append((slot * PROCESSES + tables.me, int(amount)))
+                    running[slot] = int(amount)
                     standings.append(Standing(limit, limit.burst - count, 0.0))
                 else:
-                    slot = self._flow(limit.key, now)
+                    slot = self._flow(limit.key, now, flowing)
                     standing = after_taking(limit, tables.flows[slot], amount, now)
                     if standing is None:
                         return self._refusals(wanted, now)
-                    flowing.append((slot, now + standing.reset_s))
+                    flowing[slot] = now + standing.reset_s
                     standings.append(standing)
-            for slot, full_at in flowing:
+            for slot, full_at in flowing.items():
                 tables.flows[slot] = full_at
-            for cell, number in running:
-                tables.counts[cell] += number
+            for slot, number in running.items():
+                tables.counts[slot * PROCESSES + tables.me] += number
             return standings
         finally:
             fcntl.flock(tables.file, fcntl.LOCK_UN)
@@ -160,21 +160,21 @@ class SharedMemoryRateLimiter(RateLimiter):
             self._tables.flows[slot] = min(full_at, now + limit.all_s + _MOST_OWED_S)
         self._owed.clear()
 
-    def _flow(self, key: LimitKey, now: float) -> int:
+    def _flow(self, key: LimitKey, now: float, spoken_for: Collection[int] = ()) -> int:
         known = self._slots.get(key)
         if known is not None and self._tables.is_flow(known[1], known[0]):
             return known[1]
         digest = self._digest(key, known)
-        slot = self._tables.flow(digest, now)
+        slot = self._tables.flow(digest, now, spoken_for)
         self._slots[key] = digest, slot
         return slot
 
-    def _run(self, key: LimitKey) -> int | None:
+    def _run(self, key: LimitKey, spoken_for: Collection[int] = ()) -> int | None:
         known = self._slots.get(key)
         if known is not None and self._tables.is_run(known[1], known[0]):
             return known[1]
         digest = self._digest(key, known)
-        slot = self._tables.run(digest)
+        slot = self._tables.run(digest, spoken_for)
         if slot is not None:
             self._slots[key] = digest, slot
         return slot

@@ -9,6 +9,7 @@ import fcntl
 import mmap
 import os
 import struct
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,8 +63,11 @@ class Tables:
                 f"limits cannot be counted in {folder}: {error.strerror}"
             ) from error
 
-    def flow(self, digest: bytes, now: float) -> int:
-        """Return the slot of a flow, claimed if it had none; held: the lock."""
+    def flow(self, digest: bytes, now: float, spoken_for: Collection[int] = ()) -> int:
+        """Return the slot of a flow, claimed if it had none; held: the lock.
+
+        `spoken_for` are slots that look free, and will not be when the lock is let go.
+        """
         start = int.from_bytes(digest[:4], "little")
         flows, place = self.flows, self._map
         free = -1
@@ -73,6 +77,8 @@ class Tables:
             at = _FLOW_KEYS + slot * _KEY
             if place[at : at + _KEY] == digest:
                 return slot
+            if slot in spoken_for:
+                continue
             if free < 0 and flows[slot] <= now:
                 free = slot
             elif flows[slot] < flows[nearest]:
@@ -88,10 +94,10 @@ class Tables:
         at = _FLOW_KEYS + slot * _KEY
         return self._map[at : at + _KEY] == digest
 
-    def run(self, digest: bytes) -> int | None:
+    def run(self, digest: bytes, spoken_for: Collection[int] = ()) -> int | None:
         """Return the slot of what runs, claimed if it had none; None: all near it are taken.
 
-        Held: the lock.
+        Held: the lock. `spoken_for` as for flows.
         """
         start = int.from_bytes(digest[:4], "little")
         free = None
@@ -99,7 +105,7 @@ class Tables:
             slot = probe % RUNS
             if self.is_run(slot, digest):
                 return slot
-            if free is None and self.running(slot) == 0:
+            if free is None and slot not in spoken_for and self.running(slot) == 0:
                 free = slot
         if free is not None:
             at = _RUN_KEYS + free * _KEY

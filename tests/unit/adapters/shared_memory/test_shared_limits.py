@@ -105,6 +105,20 @@ async def test_what_a_killed_process_ran_is_free_again(tmp_path: Path) -> None:
         assert [await took(limiter) for _ in range(2)] == [True, False]
 
 
+async def test_limits_that_are_taken_together_get_places_of_their_own(tmp_path: Path) -> None:
+    """Of so many some begin to look for a place at the same one."""
+    with opened(tmp_path, ManualClock()) as limiter:
+        few = [running(1.0, f"key {number}") for number in range(300)]
+        slow = [limit(burst=1.0, subject=f"key {number}") for number in range(1000)]
+        every = [(one, 1.0) for one in (*few, *slow)]
+        assert is_granted(await limiter.take(every))
+        for one in every:
+            assert not is_granted(await limiter.take([one]))
+        limiter.give(every)
+        for one in every:
+            assert is_granted(await limiter.take([one]))
+
+
 async def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     with opened(tmp_path) as limiter, holder(tmp_path, locked=True) as other:
         other.send_signal(signal.SIGKILL)
