@@ -46,10 +46,10 @@ class Router:
         """
         plan = self.planner.plan(request.model)
         logged = _log.isEnabledFor(logging.DEBUG)
-        if not (tell or logged):
-            plain = self._as_it_stands(plan)
-            if plain is not None and self._none_rests(plan):
-                return plain
+        if not (tell or logged) and self._none_rests(plan):
+            quick = self._as_it_stands(plan) or self._by_strategy_alone(plan, request)
+            if quick is not None:
+                return quick
         order = self._decide(plan, request, tell=tell or logged)
         if logged:
             request.journal.choice = tuple(order.sentences())
@@ -77,6 +77,15 @@ class Router:
                 self._plain.clear()  # callers bring ever new names where a provider takes any
             known = self._plain[plan.route] = Order(plan, plan.every_target)
         return known
+
+    def _by_strategy_alone(self, plan: Plan, request: GenerationRequest) -> Order | None:
+        """Return the order of a plan where nothing else has a say; None for other plans."""
+        if plan.rules is not None or plan.affinity is not None:
+            return None
+        if not all(target.weight for target in plan.targets):
+            return None
+        ordered = self._chooser(plan).order(plan.targets, request.size_bytes)
+        return Order(plan, (*ordered, *plan.fallbacks))
 
     def _none_rests(self, plan: Plan) -> bool:
         """Return whether all behind a plan may be asked; who is alone is asked in any case."""

@@ -128,7 +128,7 @@ class LeastConnections(Chooser):
     draw: Draw
 
     def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
-        return drawn(targets, self.draw, self._load)
+        return drawn(targets, self.draw, [self._load(target) for target in targets])
 
     def reason(self, target: Target, _size_bytes: int, /) -> str:
         state = _known(self.states, target)
@@ -152,13 +152,15 @@ class Latency(Chooser):
     draw: Draw
 
     def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
-        times = {id(target): self._time(target) for target in targets}
-        best = min(times.values())
+        times = [self._time(target) for target in targets]
+        best = min(times)
         near = max(best * _NEAR_SHARE + _NEAR_S, best)  # -1 stands for one to be measured
-        ordered = drawn(targets, self.draw, lambda one: _from(near, times[id(one)]))
-        worse = [one for one in ordered if times[id(one)] > near]
-        if best >= 0 and worse and self.draw() < _CURIOUS:
-            odd = worse[int(self.draw() * len(worse))]
+        ordered = drawn(targets, self.draw, [_from(near, time) for time in times])
+        if best < 0 or max(times) <= near:
+            return ordered
+        if self.draw() < _CURIOUS:
+            near_ones = sum([time <= near for time in times])
+            odd = ordered[near_ones + int(self.draw() * (len(ordered) - near_ones))]
             ordered = [odd, *(one for one in ordered if one is not odd)]
         return ordered
 
@@ -175,7 +177,7 @@ class Latency(Chooser):
         state = _known(self.states, target)
         if state is None:
             return -1.0
-        failed = state.recent_error_rate(self.clock.monotonic())
+        failed = state.recent_error_rate(self.clock.monotonic()) if state.error_rate else 0.0
         if state.first_event_s is None:
             return math.inf if state.in_flight or failed else -1.0
         return state.first_event_s / (1 - min(failed, _MOST_ERRORS))
@@ -220,8 +222,9 @@ class Availability(Chooser):
     draw: Draw
 
     def order(self, targets: Sequence[Target], _size_bytes: int, /) -> list[Target]:
-        near = min(map(self._failed, targets)) + _NEAR_ERRORS
-        return drawn(targets, self.draw, lambda one: _from(near, self._failed(one)))
+        shares = [self._failed(target) for target in targets]
+        near = min(shares) + _NEAR_ERRORS
+        return drawn(targets, self.draw, [_from(near, share) for share in shares])
 
     def reason(self, target: Target, _size_bytes: int, /) -> str:
         if self.states.is_unwell(target.provider.name, target.model):
@@ -237,9 +240,9 @@ class Availability(Chooser):
 
 
 def drawn(
-    targets: Sequence[Target], draw: Draw, measure: Callable[[Target], float] | None = None
+    targets: Sequence[Target], draw: Draw, measures: Sequence[float] | None = None
 ) -> list[Target]:
-    """Return the targets with the smallest `measure` first, and equals as draws bring them.
+    """Return the targets with the smallest of `measures` first, and equals as draws bring them.
 
     Draws are by weight and without putting back.
     """
@@ -248,7 +251,7 @@ def drawn(
     # Each waits for the first of so many independent events: it is first by the share of its
     # weight. The number keeps targets from being compared.
     ranked = [
-        (measure(target) if measure else 0.0, _wait(target.weight, draw()), number, target)
+        (measures[number] if measures else 0.0, _wait(target.weight, draw()), number, target)
         for number, target in enumerate(targets)
     ]
     ranked.sort()

@@ -264,6 +264,22 @@ def test_a_name_found_at_another_provider_too_is_tried_there_at_once(crossing: C
     assert router.order(asked) is router.order(asked)
 
 
+@pytest.mark.parametrize("strategy", Strategy)
+def test_whoever_is_told_why_sees_the_order_that_others_get(strategy: Strategy) -> None:
+    told, quiet = Crossing(), Crossing()
+    spec = route("a", "b", "c", strategy=strategy, weights=(3, 1, 2), fallbacks=("d/m",))
+    routers = [one.router(spec, providers="abcd", prices={}) for one in (told, quiet)]
+    for number, name in enumerate("abbcabc"):
+        for one in (told, quiet):
+            one.state(name).began(one.clock.monotonic(), 0.1 * (number + 1), trial=False)
+        orders = [
+            routers[0].order(asking(model="r"), tell=True),
+            routers[1].order(asking(model="r")),
+        ]
+        assert names(orders[0].targets) == names(orders[1].targets)
+        assert orders[1].targets[-1].provider.name == "d"
+
+
 def test_choices_are_noted_only_where_routing_is_logged(
     crossing: Crossing, caplog: pytest.LogCaptureFixture
 ) -> None:
