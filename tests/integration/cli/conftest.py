@@ -39,12 +39,17 @@ def verb(
         with monkeypatch.context() as patched:
             _become_bare(patched, tmp_path, environment)
             patched.setattr(sys, "stdin", io.StringIO(stdin))
+            patched.setattr(os, "execv", _refuse_to_become)
             with pytest.raises(SystemExit) as ended:
                 main(arguments)
         told = capsys.readouterr()
         return Ended(ended.value.code, told.out, told.err)
 
     return run
+
+
+def _refuse_to_become(path: str, words: list[str]) -> None:
+    raise AssertionError(f"the tests' own process would become {words}: give it one of its own")
 
 
 def _become_bare(
