@@ -9,6 +9,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from redis.exceptions import ResponseError
+
 from ...application.ports import (
     Cache,
     CachedAnswer,
@@ -88,7 +90,9 @@ class RedisCache(Cache):
                 "SET", self._name(key), value, "PX", max(1, round(ttl_s * 1000))
             )
         except StoreError as error:
-            self._failed(error)
+            # A server that says no, such as for want of memory, still gives what it has.
+            if not isinstance(error.__cause__, ResponseError):
+                self._failed(error)
             return False
         return True
 

@@ -136,3 +136,15 @@ async def test_a_server_that_was_never_there_is_a_miss() -> None:
         assert await timed(cache) < 1
         assert not await cache.put(key(), answer(), 60)
         assert observer.counted == [DOWN]
+
+
+async def test_a_server_that_takes_no_more_still_gives_what_it_has(process: OwnServer) -> None:
+    async with caching(process.url, SystemClock()) as (cache, observer):
+        assert await cache.put(key(), answer(), 60)
+        full = RedisServer(Secret(process.url))
+        await full.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await full.command("CONFIG", "SET", "maxmemory", "1")
+        await full.aclose()
+        assert not await cache.put(key(1), answer(), 60)
+        assert await cache.get(key()) == answer()
+        assert observer.counted == []
