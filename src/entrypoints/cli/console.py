@@ -21,9 +21,14 @@ def say(text: str = "") -> None:
     typer.echo(text, err=True)
 
 
+def say_error(text: str) -> None:
+    """Tell a person what is wrong."""
+    say(f"{typer.style('error', fg='red', bold=True)}: {text}")
+
+
 def tell_error(error: ModelmuxError) -> None:
     """Tell what is wrong, where, and what to do."""
-    typer.echo(f"{typer.style('error', fg='red', bold=True)}: {error.message}", err=True)
+    say_error(error.message)
     if isinstance(error, ConfigurationError):
         if error.where:
             say(f"  --> {error.where}")

@@ -8,7 +8,7 @@ import typer
 
 from ...domain.json_values import JsonObject
 from ..exchange import is_request_id
-from .console import ConfigOption, JsonOption, print_result, say
+from .console import ConfigOption, JsonOption, print_result
 from .running import PortOption, ask_workers
 
 _KEY = re.compile(r"mmx_([0-9a-f]+)_.*")
@@ -54,11 +54,6 @@ def run(
     elif end:
         raise typer.BadParameter("whose? name a key or a request", param_hint="--end")
     answers = ask_workers("show_bodies", arguments, config, port)
-    failed = [answer for answer in answers if "error" in answer]
-    for answer in failed:
-        say(f"worker {answer.get('pid')}: {answer['error']}")
-    if failed:
-        raise typer.Exit(1)
     if json_output:
         print_result(json.dumps(answers, indent=2))
         return

@@ -11,7 +11,7 @@ from ...domain.json_values import JsonObject
 from ..settings.file import load_server
 from ..supervisor.lines import Broken, Lines, encode
 from ..supervisor.places import control_sockets, runtime_folder
-from .console import say
+from .console import say, say_error
 
 PortOption: TypeAlias = Annotated[
     int | None,
@@ -31,9 +31,16 @@ def ask_workers(
     The commands there are stand in `entrypoints/control.py`. What went wrong is told here.
 
     Raises:
-        typer.Exit: 1, no gateway of this user runs there, or it does not answer.
+        typer.Exit: 1, no gateway of this user runs there, or a worker could not do it.
     """
-    return list(tell_gateway("ask", config, port, name=name, arguments=arguments)["answers"])
+    told = tell_gateway("ask", config, port, name=name, arguments=arguments)
+    answers: list[JsonObject] = list(told["answers"])
+    failed = [answer for answer in answers if "error" in answer]
+    for answer in failed:
+        say_error(f"worker {answer.get('pid')}: {answer['error']}")
+    if failed:
+        raise typer.Exit(1)
+    return answers
 
 
 def tell_gateway(
@@ -52,7 +59,7 @@ def tell_gateway(
     with connection:
         answer = _ask(connection, {"command": command, **more})
     if "error" in answer:
-        typer.echo(f"{typer.style('error', fg='red', bold=True)}: {answer['error']}", err=True)
+        say_error(answer["error"])
         raise typer.Exit(1)
     return answer
 

@@ -99,7 +99,7 @@ def _told(error: ModelmuxError) -> dict[str, str | None]:
 def _log_by(loaded: Loaded) -> bool:
     """Set up the log; return whether it talks to a person."""
     log = loaded.settings.log
-    pretty = log.format == "pretty" or (log.format == "auto" and sys.stderr.isatty())
+    pretty = log.is_pretty(on_terminal=sys.stderr.isatty())
     configure_logging(level=log.level, redact=redact, pretty=pretty)
     if log.level != "debug":
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # start and end are told here

@@ -49,6 +49,10 @@ class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "pretty"] = "auto"
 
+    def is_pretty(self, *, on_terminal: bool) -> bool:
+        """Return whether it is written for a person."""
+        return self.format == "pretty" or (self.format == "auto" and on_terminal)
+
 
 class StorageSettings(Section, frozen=True):
     """`path` None is the user's data folder; `:memory:` keeps nothing.

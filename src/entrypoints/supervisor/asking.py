@@ -24,7 +24,7 @@ class Asked:
         self.id = id_
         self.message = message
         self._reply = reply
-        self._expected: set[int] = set()
+        self._expected: dict[int, int] = {}
         self._answers: list[Message] = []
         self.deadline: float | None = None
 
@@ -33,22 +33,23 @@ class Asked:
         self.deadline = None
         self._reply(message)
 
-    def expect(self, serials: Iterable[int]) -> None:
-        """The answers of these workers make up the answer."""
-        self._expected = set(serials)
+    def expect(self, workers: Mapping[int, int]) -> None:
+        """The answers of these workers make up the answer: serial numbers, and process ids."""
+        self._expected = dict(workers)
         self.deadline = time.monotonic() + ANSWER_WITHIN_S
         self._answer_if_complete()
 
     def take(self, serial: int, answer: Message | None) -> None:
         """A worker has answered, or is gone."""
         if self.deadline is not None and serial in self._expected:
-            self._expected.remove(serial)
+            del self._expected[serial]
             self._answers += [answer] if answer is not None else []
             self._answer_if_complete()
 
     def give_up(self) -> None:
         """The rest will not answer: say so for each."""
-        self._answers += [{"error": "a worker did not answer in time"} for _ in self._expected]
+        late = f"it did not answer within {ANSWER_WITHIN_S:g} s"
+        self._answers += [{"pid": pid, "error": late} for pid in self._expected.values()]
         self._expected.clear()
         self._answer_if_complete()
 

@@ -277,8 +277,11 @@ class Supervisor:
             "do": "ask", "id": asked.id, "command": str(asked.message.get("name")),
             "arguments": asked.message.get("arguments"),
         }  # fmt: skip
-        members = [one for one in self._fleet.members.values() if one.phase in _SERVING]
-        hearing = [one.serial for one in members if self._workers.tell(one.serial, message)]
+        serving = [one.serial for one in self._fleet.members.values() if one.phase in _SERVING]
+        workers = [one for one in map(self._workers.get, serving) if one is not None]
+        hearing = {
+            one.serial: one.pid for one in workers if self._workers.tell(one.serial, message)
+        }
         if hearing:
             asked.expect(hearing)
         else:

@@ -74,7 +74,7 @@ def observer(
 ) -> Observer:
     if not tells:
         return prometheus
-    pretty = log.format == "pretty" or (log.format == "auto" and sys.stderr.isatty())
+    pretty = log.is_pretty(on_terminal=sys.stderr.isatty())
     request_log = RequestLog(writer.write, redact, clock.now, pretty=pretty, level=log.level)
     further = () if telemetry is None else telemetry.observers
     return ObserverGroup((prometheus, request_log, *further))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import typer
 
 from modelmux.entrypoints.cli.running import ask_workers
 from tests.support.command_line import modelmux
@@ -103,8 +104,16 @@ def test_every_worker_answers_what_it_is_asked(pair: ServedGateway) -> None:
     answers = ask_workers("ping", {}, port=pair.port)
     assert {int(str(answer["pid"])) for answer in answers} >= set(pair.workers())
     assert all(answer["running"] == 0 for answer in answers)
-    unknown = ask_workers("nonsense", {}, port=pair.port)
-    assert {str(answer["error"]) for answer in unknown} == {"this worker knows no command nonsense"}
+
+
+def test_a_worker_that_cannot_do_it_is_told(
+    pair: ServedGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit):
+        ask_workers("nonsense", {}, port=pair.port)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= len(pair.workers())
+    assert all(line.endswith(": this worker knows no command nonsense") for line in lines)
 
 
 def test_status_shows_the_processes(pair: ServedGateway) -> None:
