@@ -25,6 +25,7 @@ _TYPES: Mapping[FactKind, cel.Type] = {
 }
 _FAULT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNKNOWN = re.compile(r"undeclared reference to '([^']*)'")
+_PATTERN = re.compile(r"""\.matches\s*\(\s*([rR]?("[^"\\]*"|'[^'\\]*'))\s*\)""")
 _STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")  # the library's own codes around its words
 
 
@@ -72,6 +73,7 @@ class CelRuleEngine(RuleEngine):
             program = self._environment(names).compile(text)
         except (RuntimeError, ValueError) as error:
             raise _refused(str(error), names) from error
+        _check_patterns(text)
         told = program.return_type()
         if told != cel.Type.BOOL:
             raise ConfigurationError(
@@ -87,6 +89,14 @@ class CelRuleEngine(RuleEngine):
             variables = {name: _TYPES[kind] for name, kind in names.items()}
             known = self._environments[key] = cel.NewEnv(variables=variables)
         return known
+
+
+def _check_patterns(text: str) -> None:
+    """Raise for a regular expression that cannot work: the library looks at them as they run."""
+    for pattern in _PATTERN.finditer(text):
+        told = cel.NewEnv(variables={}).compile(f"''.matches({pattern[1]})").eval(data={}).value()
+        if told is not True and told is not False:
+            raise ConfigurationError(f"{_words(str(told))} (letter {pattern.start(1) + 1})")
 
 
 def _may_use(text: str, name: str) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ...domain.capabilities import Capabilities, refine
 from ...domain.errors import ConfigurationError
 from ...domain.secret import Secret
-from .checks_attempts import check_api_keys, check_breaker
+from .checks_attempts import check_api_keys, check_breaker, check_retries, check_route_times
 from .checks_caching import check_caching
 from .checks_health import check_health_settings
 from .checks_limits import check_limits
@@ -59,6 +59,7 @@ def check_settings(
         _check_provider(provider, name, place, origins, presets)
         check_api_keys(provider, place, origins)
     check_breaker(settings.breaker, origins)
+    check_retries(settings.retry, origins)
     check_prices(settings.prices.models, ("prices", "models"), names.values(), origins)
     _check_storage(settings.storage, origins)
     check_server(settings, origins)
@@ -80,6 +81,7 @@ def check_settings(
                     hint=nearest(target.provider, names.values()),
                 )
             _check_capabilities(target.capabilities, (*at, "capabilities"), origins)
+        check_route_times(route, path, origins)
     _check_unique(routes, "routes or aliases", "each name can mean one thing", origins)
     check_routing(settings, origins)
     check_rules(settings, origins)

@@ -1,7 +1,11 @@
 """What the decoder finds wrong with a value, in the words of people who write TOML."""
 
 import re
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
+
+from .raw_tables import Raw
+from .toml_positions import KeyPath
 
 _FAULT = re.compile(r"(?P<fault>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
 _MISSING = re.compile(r"missing required field (\w+)")
@@ -49,3 +53,38 @@ def fault_of(told: str) -> Fault:
     sentence = _KIND.sub(lambda kind: _KINDS[kind[1]], sentence)
     hint = next((hint for beginning, hint in _HINTS if sentence.startswith(beginning)), None)
     return Fault(sentence, path, hint=hint)
+
+
+def path_of(spelled: str, raw: Raw, fault_in: Callable[[Raw], str | None]) -> KeyPath:
+    """Return the path with the name of each key for which the decoder wrote `[...]`.
+
+    It does not say which key of a table it means: that is found by leaving the others out.
+    `fault_in` tells where the decoder finds the fault of what is left.
+    """
+    first, *further = spelled.split("[...]")
+    path = _parts(first)
+    for piece in further:
+        for only, key in _each_alone(raw, path):
+            if fault_in(only) == spelled:
+                raw, path = only, (*path, key, *_parts(piece))
+                break
+        else:
+            return path
+    return path
+
+
+def _each_alone(raw: Raw, path: KeyPath) -> Iterator[tuple[Raw, str]]:
+    """Yield `raw` once for each key of the table at `path`, with that key alone there."""
+    if not path:
+        yield from (({key: raw[key]}, key) for key in raw)
+        return
+    place, *below = path
+    for only, key in _each_alone(raw[place], tuple(below)):
+        narrowed = raw.copy()  # a table or a list
+        narrowed[place] = only
+        yield narrowed, key
+
+
+def _parts(spelled: str) -> KeyPath:
+    parts = re.findall(r"\.(\w+)|\[(\d+)\]", spelled)
+    return tuple(int(index) if index else name for name, index in parts)

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ from .environment import (
     variable_place,
     with_override,
 )
-from .faults import fault_of
+from .faults import fault_of, path_of
 from .origins import Origins, spell
 from .prices import PriceFile
 from .raw_tables import Raw, Table
@@ -261,10 +262,19 @@ def _decode(resolved: Raw, kind: type[SectionT], origins: Origins, top: KeyPath 
         return msgspec.convert(resolved, kind, dec_hook=_secret)
     except msgspec.ValidationError as error:
         fault = fault_of(str(error))
-        path = (*top, *_path(fault.path))
+        path = (*top, *path_of(fault.path, resolved, partial(_fault_path, kind)))
         told = f'"{fault.missing}" is missing' if fault.missing else fault.sentence
         hint = None if path in origins.references else fault.hint  # of what stands in the file
         raise origins.error(path, f"{spell(path)}: {told}", hint=hint) from error
+
+
+def _fault_path(kind: type[Section], resolved: Raw) -> str | None:
+    """Return where the decoder finds a fault, None if it finds none."""
+    try:
+        msgspec.convert(resolved, kind, dec_hook=_secret)
+    except msgspec.ValidationError as error:
+        return fault_of(str(error)).path
+    return None
 
 
 def _with_price_file(settings: Settings) -> Settings:
@@ -285,8 +295,3 @@ def _secret(kind: type, value: object) -> object:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
     raise TypeError(f"Expected str, got {type(value).__name__}")  # msgspec adds the path
-
-
-def _path(spelled: str) -> KeyPath:
-    parts = re.findall(r"\.(\w+)|\[(\d+)\]", spelled)
-    return tuple(int(index) if index else name for name, index in parts)

@@ -1,7 +1,7 @@
 """Limits: how much callers, routes and providers may do."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -32,4 +32,4 @@ class LimitsSettings(Section, frozen=True):
     tenant: RateSettings = RateSettings()
     keys: Mapping[str, RateSettings] = {}
     tenants: Mapping[str, RateSettings] = {}
-    shared: Annotated[str, Meta(pattern="^(machine|redis)$")] = "machine"
+    shared: Literal["machine", "redis"] = "machine"

@@ -27,7 +27,7 @@ class TargetSettings(Section, frozen=True):
 
     provider: str
     model: str
-    weight: Annotated[float, Meta(ge=0)] = 1.0
+    weight: Annotated[float, Meta(ge=0, le=1_000_000)] = 1.0
     capabilities: Mapping[str, Any] = {}  # Any: checked against the domain's record
 
 

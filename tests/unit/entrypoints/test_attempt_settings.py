@@ -38,6 +38,8 @@ def loaded(text: str, folder: Path, **environ: str) -> Loaded:
         ("[breaker]\nerror_rate = 1.5", "breaker.error_rate"),
         ("[breaker]\nopen_s = 0", "breaker.open_s"),
         ("[breaker]\nopen_s = 90", "breaker.longest_open_s: it is shorter than open_s"),
+        ("[retry]\nfirst_wait_s = 9", "first_wait_s (9) is longer than longest_wait_s (8)"),
+        ("[retry]\nlongest_wait_s = 0.1", "first_wait_s (0.25) is longer"),
         ("[retry]\nbudget = -0.1", "retry.budget"),
         ("[retry]\nbudget_reserve = -1", "retry.budget_reserve"),
         ("[breaker]\nfailure = 3", "failures"),
@@ -47,6 +49,28 @@ def test_what_cannot_work_is_refused(text: str, told: str, tmp_path: Path) -> No
     error = refused(text + PROVIDER, tmp_path)
     assert told in f"{error} {error.hint}"
     assert error.where is not None
+
+
+@pytest.mark.parametrize(
+    ("lines", "told", "place"),
+    [
+        ("first_event_timeout_s = 9\ntotal_timeout_s = 5", "(9) is longer than total", "9:1"),
+        ("hedge_after_s = 5\ntotal_timeout_s = 5", "it never comes to that", "9:1"),
+        ("first_event_timeout_s = 1\nhedge_after_s = 5", "first_event_timeout_s is 1", "10:1"),
+        ("hedge_after_s = 1", "there is no second target to ask", "9:1"),
+    ],
+)
+def test_times_of_a_route_that_contradict_each_other_are_refused(
+    lines: str, told: str, place: str, tmp_path: Path
+) -> None:
+    targets = '{ provider = "claude", model = "opus" }'
+    if "no second" not in told:
+        targets += ', { provider = "claude", model = "haiku" }'
+    error = refused(
+        f'{PROVIDER}\n[[routes]]\nmodel = "r"\ntargets = [{targets}]\n{lines}\n', tmp_path
+    )
+    assert told in error.message
+    assert error.where == f"{tmp_path / 'modelmux.toml'}:{place}"
 
 
 def test_a_breaker_that_would_shrink_is_shown_where_it_stands(tmp_path: Path) -> None:

@@ -33,7 +33,12 @@ PROVIDER = '[[providers]]\ntype = "demo"\n'
             "5:1",
         ),
         ('[limits]\nshared = "redis"', "is that of storage.redis_url", "4:1"),
-        ('[limits]\nshared = "moon"', "limits.shared", "4:1"),
+        ('[limits]\nshared = "moon"', 'limits.shared: there is no choice "moon"', "4:1"),
+        (
+            "[limits.keys.a]\nconcurrent = 1\n[limits.keys.ci]\nconcurrent = 0",
+            "limits.keys.ci.concurrent: expected a whole number",
+            "6:1",
+        ),
         ("[limits.key]\nrequests_per_minute = 0", "requests_per_minute", "4:1"),
         ("[limits.key]\nrequests_per_minut = 3", "requests_per_minut", "4:1"),
         (

@@ -38,6 +38,7 @@ def test_a_file_adds_to_what_the_configuration_says(tmp_path: Path) -> None:
         ('"openai/a" = { input = -1, output = 1 }', "not below zero", "5:16"),
         ('"openai/a" = { input = nan, output = 1 }', "not below zero", "5:16"),
         ('"openai/a" = { input = 1, output = inf }', "not below zero", "5:27"),
+        ('"openai/b.c" = { input = "x", output = 1 }', "openai/b.c.input: expected a n", "5:18"),
         ('"openai/a" = { input = 1, output = 1, ouput = 1 }', 'no price of "ouput"', "5:39"),
         ('"opanai/a" = { input = 1, output = 1 }', 'no provider "opanai"', "5:1"),
         ('"gpt-5" = { input = 1, output = 1 }', "a price is of provider/model", "5:1"),

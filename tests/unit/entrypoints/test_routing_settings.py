@@ -51,6 +51,12 @@ BAD = {
         "11:1",
         "0 stands for: only when no other can be asked; leave one above it",
     ),
+    "a weight without an end": Bad(
+        route("r", targets='{ provider = "a", model = "x", weight = inf }'),
+        "routes[0].targets[0].weight: expected a number <= 1000000.0",
+        "11:43",
+        None,
+    ),
     "a weight below zero": Bad(
         route("r", targets='{ provider = "a", model = "x", weight = -1 }'),
         "routes[0].targets[0].weight: expected a number >= 0.0",

@@ -30,6 +30,8 @@ class TestCelRuleEngine(RuleEngineContract):
         ("(" * 900 + "true" + ")" * 900, "limit", None),
         ("has(target.latency_s) && true", "has(target.latency_s) cannot be asked", "!= null"),
         ("request.model.upper() == 'X'", 'there is no "upper"', None),
+        ("request.model.matches('(')", "invalid regular expression", None),
+        ('request.tokens > 1 && request.model.matches(r"gpt-[")', "(letter 45)", None),
     ],
 )
 def test_a_mistake_is_told_where_it_is(text: str, told: str, hint: str | None) -> None:
