@@ -59,10 +59,12 @@ def test_an_unknown_verb_is_a_mistake_of_usage(verb: RunVerb) -> None:
 def test_a_bad_configuration_is_told_without_a_traceback(tmp_path: Path, verb: RunVerb) -> None:
     (tmp_path / "modelmux.toml").write_text("[server]\nprot = 1\n")
     others = (["check"], ["config", "show"], ["models", "list"], ["ask", "x"])
-    for ended in (modelmux(tmp_path, "serve"), *(verb(*words) for words in others)):
-        assert ended.returncode == 2
-        assert ended.stdout == ""
-        assert ended.stderr == (
+    serve = modelmux(tmp_path, "serve")
+    told = [(serve.returncode, serve.stdout, serve.stderr), *(verb(*words) for words in others)]
+    for returncode, stdout, stderr in told:
+        assert returncode == 2
+        assert stdout == ""
+        assert stderr == (
             'error: server has no key "prot"\n'
             f"  --> {tmp_path / 'modelmux.toml'}:2:1\n"
             '  hint: did you mean "port"?\n'
