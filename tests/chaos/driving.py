@@ -55,6 +55,7 @@ class Driven:
 
     `refused` are whole answers of another status than 200. `cut` are streams that ended without
     their end mark and without an error event, `told` those that ended with an error event.
+    `late_ms` is how much later than they were due calls were sent, where they have a `rate`.
     """
 
     answered: int = 0
@@ -67,6 +68,7 @@ class Driven:
     wall_s: float = 0.0
     latencies_ms: list[float] = field(default_factory=list[float])
     refusals_ms: list[float] = field(default_factory=list[float])
+    late_ms: list[float] = field(default_factory=list[float])
     longest_gap_s: float = 0.0
 
     @property
@@ -226,6 +228,8 @@ class _Crowd:
                 if drive.leave_within_s:
                     await self._leave(client)
                     return None
+                if drive.rate:
+                    result.late_ms.append(round((time.perf_counter() - due) * 1000, 2))
                 tail = await client.ask(self._request)
         except (OSError, TimeoutError) as error:
             self._failed[f"{type(error).__name__}: {error}"[:80]] += 1
