@@ -14,12 +14,13 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
+from .. import __version__
 from .asgi import Asgi, Receive, Scope, Send
 from .capabilities import capability_routes
 from .client_dialect import ClientDialect
 from .dialects import client_dialects
 from .generation import GenerationHandler
-from .health import VERSION, health_routes
+from .health import health_routes
 from .metrics_page import metrics_route
 from .models import model_routes
 from .ordinary import Ordinary, error_handlers
@@ -92,7 +93,7 @@ def create_app(services: Services, lifespan: Lifespan = _no_lifespan) -> App:
         exception_handlers=error_handlers(services),
         lifespan=[lambda _: lifespan()],
         openapi_config=OpenAPIConfig(
-            title="modelmux", version=VERSION, path="/docs", render_plugins=[JsonRenderPlugin()]
+            title="modelmux", version=__version__, path="/docs", render_plugins=[JsonRenderPlugin()]
         ),
         logging_config=None,
     )

@@ -5,19 +5,17 @@ no accounts, no callers. How targets are is what the worker that answers has see
 requests there were is counted over all workers.
 """
 
-from importlib.metadata import version
 from typing import Literal
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct, UnsetType
 
+from .. import __version__
 from ..application.check_health import HealthReport, ProviderHealth, TargetHealth
 from ..application.ports import Totals
 from .services import Services
 from .watcher import RunningCalls
-
-VERSION = version("modelmux")
 
 
 class TargetShape(Struct, frozen=True):
@@ -88,7 +86,7 @@ class Greeting(Struct, frozen=True):
 
 _GREETING = Greeting(
     "modelmux",
-    VERSION,
+    __version__,
     {
         "chat": "/v1/chat/completions",
         "responses": "/v1/responses",
@@ -138,7 +136,7 @@ def _health(report: HealthReport, uptime_s: float, *, draining: bool) -> HealthS
     providers = [_provider(one) for one in report.providers]
     return HealthShape(
         "draining" if draining else report.status,
-        VERSION,
+        __version__,
         round(uptime_s, 3),
         providers,
         _metrics(report.totals),

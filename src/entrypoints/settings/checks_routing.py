@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..caller_headers import SECRET_HEADERS
+from .checks_headers import HEADER_NAME
 from .origins import Origins, spell
 from .resolving import nearest
 from .routing import RouteSettings
 from .sections import Settings
 from .toml_positions import KeyPath
 
-_HEADER = re.compile(r"header:[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+_HEADER = re.compile(f"header:{HEADER_NAME}")
 _WORDS = ("conversation", "prompt_cache_key")
 
 

@@ -1,14 +1,11 @@
 """What cannot work of the settings for OpenTelemetry."""
 
-import re
 from urllib.parse import urlsplit
 
+from .checks_headers import check_header
 from .origins import Origins, spell
 from .telemetry import TelemetrySettings
 from .toml_positions import KeyPath
-
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
-_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
 def check_telemetry(telemetry: TelemetrySettings, origins: Origins) -> None:
@@ -30,9 +27,7 @@ def check_telemetry(telemetry: TelemetrySettings, origins: Origins) -> None:
         path = ("telemetry", "content")
         raise origins.error(path, f"{spell(path)}: content goes into traces, and there are none")
     for name, value in telemetry.headers.items():
-        path = ("telemetry", "headers", name)
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value.reveal()):
-            raise origins.error(path, f"{spell(path)}: this cannot be sent as a header")
+        check_header(name, value, ("telemetry", "headers", name), origins)
 
 
 def _check_endpoint(endpoint: str, path: KeyPath, origins: Origins) -> None:

@@ -19,7 +19,7 @@ from tests.support.configuring import load_text
         ('endpoint = "http://127.0.0.1:4318"', "nothing is sent there", "2:1"),
         ("content = true", "content goes into traces, and there are none", "2:1"),
         ("traces = true\nsample_ratio = 1.5", "telemetry.sample_ratio", "3:1"),
-        ('traces = true\nheaders = { "a b" = "c" }', "cannot be sent as a header", "3:13"),
+        ('traces = true\nheaders = { "a b" = "c" }', "cannot be a header's name", "3:13"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_place(
