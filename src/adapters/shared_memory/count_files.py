@@ -10,14 +10,45 @@ import mmap
 import os
 import time
 from collections.abc import Iterator, Sequence
+from errno import ENOSPC
 from pathlib import Path
 from threading import Lock
 
-from .counts import CAPACITY_BYTES, CountTable, Seen
+from .counts import CAPACITY_BYTES, TOP_BYTES, CountTable, Seen, used_bytes
 
 _MOST_FILES = 1024
+_STEP_BYTES = 2**16
+_NOTHING = bytes(_STEP_BYTES)
 _LOOKS = 3
 _LOOK_AGAIN_S = 0.002
+
+
+class _Room:
+    """Has the disk keep room for what is about to be written to a mapped file.
+
+    Else a full disk would be told by a signal that ends the process, at whatever it counts then.
+    """
+
+    def __init__(self, descriptor: int, used_bytes: int) -> None:
+        """`used_bytes` were written before, by a process that asked for room as this one does."""
+        self._file: int | None = descriptor
+        self._end = -(-used_bytes // _STEP_BYTES) * _STEP_BYTES
+
+    def reach(self, end: int) -> bool:
+        """Return whether there is room for the first `end` bytes."""
+        try:
+            while self._end < end:
+                if self._file is None:
+                    return False
+                left = _STEP_BYTES - self._end % _STEP_BYTES
+                self._end += os.pwrite(self._file, _NOTHING[:left], self._end)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Ask for no more: the descriptor is about to be another's."""
+        self._file = None
 
 
 class CountFiles:
@@ -31,7 +62,7 @@ class CountFiles:
         """
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file, self._number, self.table = self._take()
+        self._file, self._number, self._room, self.table = self._take()
         self._others: dict[str, tuple[int, CountTable]] = {}
         self._lock = Lock()  # scrapes read in threads of their own
 
@@ -53,22 +84,20 @@ class CountFiles:
 
     def close(self) -> None:
         """Leave the file to whoever comes next; what is counted here later is still kept."""
+        self._room.close()
         fcntl.flock(self._file, fcntl.LOCK_UN)  # the mapping holds it open as well
         os.close(self._file)
         for descriptor, _ in self._others.values():
             os.close(descriptor)
         self._others.clear()
 
-    def _take(self) -> tuple[int, int, CountTable]:
+    def _take(self) -> tuple[int, int, _Room, CountTable]:
         for number, path in _names(self._folder):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             if _locked(descriptor):
-                if os.fstat(descriptor).st_size < CAPACITY_BYTES:
-                    os.ftruncate(descriptor, CAPACITY_BYTES)
-                table = CountTable(memoryview(mmap.mmap(descriptor, CAPACITY_BYTES)))
-                if table.is_begun() or table.is_free():
-                    table.begin()
-                    return descriptor, number, table
+                used = used_bytes(os.pread(descriptor, TOP_BYTES, 0))
+                if used is not None:
+                    return descriptor, number, *_table(descriptor, used)
                 fcntl.flock(descriptor, fcntl.LOCK_UN)  # of another layout: not ours
             os.close(descriptor)
         raise OSError(f"more than {_MOST_FILES} files of counts are in use")
@@ -86,6 +115,21 @@ class CountFiles:
             memory = mmap.mmap(descriptor, CAPACITY_BYTES, access=mmap.ACCESS_READ)
             known = self._others[number] = (descriptor, CountTable(memoryview(memory)))
         return known
+
+
+def _table(descriptor: int, used: int) -> tuple[_Room, CountTable]:
+    room = _Room(descriptor, used)
+    try:
+        if os.fstat(descriptor).st_size < CAPACITY_BYTES:
+            os.ftruncate(descriptor, CAPACITY_BYTES)
+        if not room.reach(1):
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        table = CountTable(memoryview(mmap.mmap(descriptor, CAPACITY_BYTES)), room.reach)
+    except OSError:
+        os.close(descriptor)
+        raise
+    table.begin()
+    return room, table
 
 
 def _names(folder: Path) -> Iterator[tuple[int, Path]]:

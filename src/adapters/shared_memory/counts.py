@@ -8,6 +8,7 @@ show these two in another order, the key's checksum does not fit and the reader 
 
 import os
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
 from mmap import mmap
@@ -17,6 +18,9 @@ from zlib import crc32
 
 CAPACITY_BYTES = 8 * 2**20
 """The size of a table; pages that nothing was written to take no memory."""
+
+TOP_BYTES = 16
+"""So much of a table tells `used_bytes`."""
 
 MAX_CELLS = 64
 """The most doubles of one record."""
@@ -28,6 +32,7 @@ _OWNER_AT = 2  # in words: the process that writes
 _DROPPED_AT = 3  # in cells: how many records found no room
 _SCRAP_AT = 4  # in cells: what is counted there is seen by nobody
 _FIRST_AT = _SCRAP_AT + MAX_CELLS
+_TOP = Struct("=8sQ")  # the magic, and the length in words
 _HEAD = Struct("=IIII")  # bytes of the key, its checksum, cells, kind
 _HEAD_WORDS = _HEAD.size // _WORD
 
@@ -42,6 +47,18 @@ class Record:
     lasting: bool
 
 
+def used_bytes(top: bytes) -> int | None:
+    """Return how much of a table that begins so is in use; None: it is of another layout."""
+    if not any(top):
+        return 0
+    magic, words = _TOP.unpack(top)
+    return min(words * _WORD, CAPACITY_BYTES) if magic == _MAGIC else None
+
+
+def _endless(end_bytes: int) -> bool:
+    return end_bytes <= CAPACITY_BYTES
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """The table of worker `name`; `live` if the worker is there."""
@@ -54,13 +71,25 @@ class Seen:
 class CountTable:
     """`memory` is of `CAPACITY_BYTES`, either zeroes or a table that was begun before.
 
+    `reach` is asked whether there is room up to so many bytes before they are written first.
     Writers `begin` it, take `cells` and count there; `place` tells where a record begins to count.
     """
 
-    __slots__ = ("_bytes", "_limit", "_lock", "_placed", "_read_to", "_records", "_words", "cells")
+    __slots__ = (
+        "_bytes",
+        "_limit",
+        "_lock",
+        "_placed",
+        "_reach",
+        "_read_to",
+        "_records",
+        "_words",
+        "cells",
+    )
 
-    def __init__(self, memory: memoryview) -> None:
+    def __init__(self, memory: memoryview, reach: Callable[[int], bool] = _endless) -> None:
         self._bytes = memory
+        self._reach = reach
         self.cells = memory.cast("d")
         self._words = memory.cast("Q")
         self._limit = len(self.cells)
@@ -89,10 +118,6 @@ class CountTable:
     def is_begun(self) -> bool:
         """Return whether this is a table of our layout."""
         return bytes(self._bytes[: len(_MAGIC)]) == _MAGIC
-
-    def is_free(self) -> bool:
-        """Return whether nothing was ever written here."""
-        return not any(self._bytes[: len(_MAGIC)])
 
     @property
     def owner(self) -> int:
@@ -147,6 +172,8 @@ class CountTable:
         end = at + cells
         # A reader that could not make out a record would see none after it.
         if end > self._limit or word != self._read_to:
+            return None
+        if not self._reach(end * _WORD):
             return None
         begin = word * _WORD
         _HEAD.pack_into(self._bytes, begin, len(key), crc32(key), cells, 0 if lasting else 1)

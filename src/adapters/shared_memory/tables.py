@@ -49,7 +49,7 @@ class Tables:
         except OSError as error:
             raise ConfigurationError(
                 f"limits cannot be counted in {folder}: {error.strerror}",
-                hint="MODELMUX_RUN_DIR names a folder of this machine that may be written",
+                hint="it needs room, and to be writable; TMPDIR names another folder",
             ) from error
         view = memoryview(self._map)
         self.flows = view[_FLOW_VALUES:_RUN_KEYS].cast("d")
@@ -157,7 +157,7 @@ class Tables:
             if os.pread(self.file, len(head), 0) != head or os.fstat(self.file).st_size != _SIZE:
                 # Written, not only made so long: a full disk is told now, and kills nobody later.
                 os.ftruncate(self.file, 0)
-                os.pwrite(self.file, bytes(_SIZE), 0)
+                _write_whole(self.file, bytes(_SIZE))
                 os.pwrite(self.file, head, 0)
             return mmap.mmap(self.file, _SIZE)
         finally:
@@ -176,7 +176,7 @@ class Tables:
             return number
         raise ConfigurationError(
             f"{PROCESSES} processes count their limits in {self._folder} already",
-            hint="give other gateways another folder in MODELMUX_RUN_DIR",
+            hint="give other gateways another folder by TMPDIR",
         )
 
     def _grasp(self, number: int) -> bool:
@@ -197,6 +197,13 @@ class Tables:
         for at in range(number, RUNS * PROCESSES, PROCESSES):
             if self.counts[at]:
                 self.counts[at] = 0
+
+
+def _write_whole(file: int, data: bytes) -> None:
+    """Write from the beginning on: a disk that gets full takes a part in silence."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, data[written:], written)
 
 
 def _open(path: Path) -> int:

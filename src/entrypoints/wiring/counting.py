@@ -18,6 +18,6 @@ def counting(folder: Path) -> Counting:
     except OSError as error:
         raise ConfigurationError(
             f"requests cannot be counted in {folder}: {error.strerror or error}",
-            hint="MODELMUX_RUN_DIR names a folder of this machine that may be written",
+            hint="it needs room, and to be writable; TMPDIR names another folder",
         ) from error
     return Counting(files.table, files.seen, files.close)

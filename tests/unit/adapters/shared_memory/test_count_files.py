@@ -13,7 +13,7 @@ import pytest
 
 from modelmux.adapters.observability.metrics import PrometheusObserver
 from modelmux.adapters.shared_memory.count_files import CountFiles
-from modelmux.adapters.shared_memory.counts import CAPACITY_BYTES
+from modelmux.adapters.shared_memory.counts import CAPACITY_BYTES, MAX_CELLS
 
 _WORKER = """
 import sys
@@ -167,3 +167,38 @@ def test_many_scrapes_leave_no_open_files(tmp_path: Path, scrapes: int) -> None:
     assert time.monotonic() - began < 10
     mine.close()
     other.close()
+
+
+def test_the_disk_has_room_for_what_is_counted(tmp_path: Path) -> None:
+    files = CountFiles(tmp_path)
+    path = tmp_path / "counts-0"
+    try:
+        for number in range(2000):
+            files.table.place(b"%d" % number, MAX_CELLS)
+            if number % 400 == 0:
+                assert _begins_to_be_empty(path) > len(files.table.records()) * MAX_CELLS * 8
+        assert _begins_to_be_empty(path) < CAPACITY_BYTES
+        assert files.table.dropped == 0
+    finally:
+        files.close()
+    for number in range(2000, 2500):
+        files.table.place(b"%d" % number, MAX_CELLS)
+    assert files.table.dropped > 0  # its descriptor may be another file's by now
+
+
+def _begins_to_be_empty(path: Path) -> int:
+    with path.open("rb") as file:
+        return os.lseek(file.fileno(), 0, os.SEEK_HOLE)
+
+
+def test_what_was_there_is_kept_by_who_comes_next(tmp_path: Path) -> None:
+    first = CountFiles(tmp_path)
+    for number in range(200):
+        first.table.cells[first.table.place(b"%d" % number, MAX_CELLS)] = number
+    first.close()
+    second = CountFiles(tmp_path)
+    for number in range(400):
+        assert second.table.cells[second.table.place(b"%d" % number, MAX_CELLS)] == (
+            number if number < 200 else 0
+        )
+    second.close()

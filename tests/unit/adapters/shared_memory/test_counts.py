@@ -5,7 +5,13 @@ from mmap import mmap
 
 import pytest
 
-from modelmux.adapters.shared_memory.counts import CAPACITY_BYTES, MAX_CELLS, CountTable
+from modelmux.adapters.shared_memory.counts import (
+    CAPACITY_BYTES,
+    MAX_CELLS,
+    TOP_BYTES,
+    CountTable,
+    used_bytes,
+)
 
 
 @pytest.fixture
@@ -47,7 +53,26 @@ def test_what_was_not_begun_has_no_records(memory: memoryview) -> None:
     assert CountTable(memory).records() == ()
     memory[:8] = b"another!"
     table = CountTable(memory)
-    assert (table.is_begun(), table.is_free(), table.records()) == (False, False, ())
+    assert (table.is_begun(), table.records()) == (False, ())
+
+
+def test_how_much_is_in_use_is_told_by_the_first_bytes(memory: memoryview) -> None:
+    assert used_bytes(b"") == used_bytes(bytes(memory[:TOP_BYTES])) == 0
+    table = begun(memory)
+    at = table.place(b"requests", 5)
+    assert used_bytes(bytes(memory[:TOP_BYTES])) == (at + 5) * 8
+    memory[:8] = b"another!"
+    assert used_bytes(bytes(memory[:TOP_BYTES])) is None
+
+
+def test_what_there_is_no_room_for_is_dropped(memory: memoryview) -> None:
+    table = CountTable(memory, lambda end_bytes: end_bytes <= 1000)
+    table.begin()
+    kept, dropped = table.place(b"kept", 1), table.place(b"dropped", MAX_CELLS)
+    table.cells[dropped] += 1
+    assert list(read(table)) == [b"kept"]
+    assert (table.dropped, table.place(b"kept", 1)) == (1, kept)
+    assert not any(memory[1000:])
 
 
 def test_who_comes_next_goes_on_and_gauges_are_forgotten(memory: memoryview) -> None:

@@ -1,6 +1,7 @@
 """Limits in shared memory keep the port's laws, over processes, crashes and full tables."""
 
 import asyncio
+import resource
 import signal
 import subprocess
 import sys
@@ -251,3 +252,14 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     with opened(tmp_path):
         for path in tmp_path.iterdir():
             assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_that_is_too_full_is_told(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The first megabyte is taken, as a disk takes what it still has room for.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
+    try:
+        with pytest.raises(ConfigurationError, match="limits cannot be counted in"):
+            Tables(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
