@@ -1,6 +1,7 @@
 """`modelmux cache purge`: forgets kept answers."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,8 @@ import typer
 from ...domain.json_values import JsonObject
 from ..container import Container, kept_answers
 from ..settings.file import Loaded
-from .console import ConfigOption, JsonOption, print_result
+from ..settings.sections import Settings
+from .console import ConfigOption, JsonOption, print_result, say
 from .loading import load, nobody_there
 from .running import PortOption, ask_workers
 
@@ -37,14 +39,30 @@ def purge(
     Answers in Redis are forgotten there; those in memory by the workers of the running gateway.
     """
     loaded = load(config, look=nobody_there)
+    routes = _routes(loaded.settings, route or [])
     if loaded.settings.cache.backend == "redis":
-        forgotten = asyncio.run(_purge(loaded, tenant, route or []))
+        forgotten = asyncio.run(_purge(loaded, tenant, routes))
     else:
-        forgotten = _let_workers_purge(tenant, route or [], config, port)
+        forgotten = _let_workers_purge(tenant, routes, config, port)
     if json_output:
         print_result(msgspec.json.encode({"forgotten": forgotten}).decode())
         return
     print_result(f"{forgotten} forgotten")
+
+
+def _routes(settings: Settings, named: Sequence[str]) -> list[str]:
+    """Return the routes' own names; answers are kept under these, whatever alias was asked for.
+
+    One that is in the file no more may still have answers in Redis, so it is only remarked on.
+    """
+    known = {
+        name: route.model for route in settings.routes for name in (route.model, *route.aliases)
+    }
+    if settings.routing.cache is None:  # else any model may have kept answers under its name
+        for name in named:
+            if name not in known:
+                say(f'no route is called "{name}"; known: {", ".join(known) or "none"}')
+    return [known.get(name, name) for name in named]
 
 
 async def _purge(loaded: Loaded, tenant: str | None, routes: list[str]) -> int:

@@ -25,7 +25,8 @@ _NUMBERS: Final = count()
 
 def route(name: str, model: str = "good-model", cache: str = "{}") -> str:
     targets = f'[{{ provider = "up", model = "{model}" }}]'
-    return f'[[routes]]\nmodel = "{name}"\ntargets = {targets}\ncache = {cache}\n'
+    also = f'aliases = ["{name}-too"]'
+    return f'[[routes]]\nmodel = "{name}"\n{also}\ntargets = {targets}\ncache = {cache}\n'
 
 
 def configuration(upstream: FakeOpenAI, more: str = "") -> str:
@@ -302,7 +303,7 @@ async def test_when_all_have_disconnected_the_upstream_is_closed(house: House) -
     assert house.asked == asked + 2
 
 
-def purged(folder: Path, gateway: ServedGateway, *words: str) -> int:
+def purged(folder: Path, gateway: ServedGateway, *words: str, remark: str = "") -> int:
     """Return how many answers `modelmux cache purge` says it has forgotten."""
     port = gateway.url.rpartition(":")[2]
     done = subprocess.run(
@@ -314,6 +315,7 @@ def purged(folder: Path, gateway: ServedGateway, *words: str) -> int:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr.decode()
+    assert remark in done.stderr.decode()
     forgotten: int = json.loads(done.stdout)["forgotten"]
     return forgotten
 
@@ -361,7 +363,9 @@ def test_answers_are_purged_by_route_and_tenant_and_are_a_tenants_own(
         assert purged(tmp_path, gateway) == 2
         assert told(house, body, KEYS["acme"]) == "miss"
         fill()
-        assert purged(tmp_path, gateway, "--route", "kept", "--route", "nothing") == 2
+        unknown = 'no route is called "nothing"'
+        words = ("--route", "kept-too", "--route", "nothing")
+        assert purged(tmp_path, gateway, *words, remark=unknown) == 2
         assert purged(tmp_path, gateway, "--route", "kept", "--route", "any") == 2
         assert purged(tmp_path, gateway) == 0
 
