@@ -74,6 +74,9 @@ class Flight:
         """Give a place back; return the task if it was the last one, and the call is broken off."""
         self._seats.remove(seat)
         if self._seats:
+            if self.finish is None and self.error is None:
+                # What it will have used is counted with those who stay: the call is theirs now.
+                seat.journal.cache = "joined"
             self.forget_read()
             return None
         if self.ended or self.task is None:

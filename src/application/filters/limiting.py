@@ -10,7 +10,7 @@ from ..admission import Admission, refusal
 from ..limit_rules import Applied, LimitRules, named
 from ..ports import Answer, Clock, Event, LimitKind, LlmProvider, Observer, Standing
 from ..targets import TargetStates
-from .reservation import MostOutput, Reservation
+from .reservation import CACHED, MostOutput, Reservation
 
 _RETRY_CONCURRENT_S = 1.0
 
@@ -117,8 +117,11 @@ async def _open(inner: LlmProvider, request: GenerationRequest, reservation: Res
         reservation.settle(0)
         raise
     except BaseException:
-        # Whoever left while the upstream worked has had it read what was sent.
-        reservation.settle_cut(0)
+        # Whoever left while the upstream worked has had it read what was sent, unless others had.
+        if request.journal.cache in CACHED:
+            reservation.settle(0)
+        else:
+            reservation.settle_cut(0)
         raise
 
 

@@ -19,7 +19,8 @@ EXPECTED_OUTPUT = 512
 """What is reserved for an answer whose length nobody bounds."""
 
 _BYTES_A_TOKEN = 4
-_CACHED = frozenset({"hit", "joined"})
+CACHED = frozenset({"hit", "joined"})
+"""What a journal says of the cache where nothing was asked for this request alone."""
 
 
 def input_tokens(request: GenerationRequest) -> int:
@@ -127,7 +128,7 @@ class _CountedAnswer(WrappedAnswer):
             await self._inner.aclose()
         finally:
             usage, journal = self._usage, self._journal
-            if journal is not None and journal.usage is None and journal.cache in _CACHED:
+            if journal is not None and journal.usage is None and journal.cache in CACHED:
                 self._reservation.settle(0)
             elif usage is not None and usage.total_tokens:
                 self._reservation.settle(usage.total_tokens)

@@ -564,6 +564,7 @@ async def test_a_leader_who_leaves_takes_nothing_from_the_others(said_before: in
     assert lead.journal.outcome == "cancelled"
     # What was used is counted once, with who stayed.
     assert (lead.journal.usage, follow.journal.usage) == (None, Usage(3, 1))
+    assert lead.journal.cache == "joined"
     await settled()
     again = ask()
     assert await house.answer(again) == "Hello"

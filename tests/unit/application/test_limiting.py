@@ -300,6 +300,22 @@ async def test_an_answer_of_the_cache_costs_a_request_and_no_tokens(cache: str) 
     assert await house.left(LimitKind.REQUESTS, both) == 59
 
 
+@pytest.mark.parametrize(("cache", "left"), [("joined", 600), ("miss", 500)])
+async def test_who_leaves_a_call_of_others_before_it_begins_has_used_no_tokens(
+    cache: str, left: int
+) -> None:
+    tokens = Rates(tokens_per_minute=600.0)
+    house = House(Script((WHOLE,), open_gate=asyncio.Event()), key=tokens)
+    asked = replace(request(), size_bytes=400)
+    asked.journal.cache = cache
+    opening = asyncio.create_task(house.filter.open(asked))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert await house.left(LimitKind.TOKENS, tokens) == left
+
+
 async def test_where_a_route_asks_requests_wait_their_turn() -> None:
     house = House(Script((WHOLE,)), routes={"sonnet": replace(FEW, wait_s=10.0)})
     answer = await house.filter.open(request())
