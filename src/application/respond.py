@@ -126,7 +126,7 @@ class _SettlingAnswer(WrappedAnswer):
             self._journal.outcome = "cut"
             self._journal.end_running(self._clock.monotonic() if _is_ill(error) else None)
             raise
-        if events and isinstance(last := events[-1], ResponseFinished):
+        if events and type(last := events[-1]) is ResponseFinished:
             journal = self._journal
             journal.outcome = "finished"
             journal.usage = last.usage

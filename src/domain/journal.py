@@ -13,8 +13,6 @@ from .trace import Trace
 class Running(Protocol):
     """An attempt that has begun to answer; `before` is one that began before it, if it runs too."""
 
-    __slots__ = ()
-
     before: "Running | None"
 
     @abstractmethod
