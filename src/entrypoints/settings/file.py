@@ -114,7 +114,7 @@ def load_settings(
     resolved = resolver.resolve(tree, msgspec.inspect.type_info(Settings))
     settings = _decode(resolved, Settings, origins)
     check_settings(settings, tree, origins, presets)
-    settings = _with_price_file(settings)
+    settings = _with_price_file(settings, origins)
     return Loaded(_with_storage(settings, around), origins, file, around.environ, found)
 
 
@@ -277,13 +277,20 @@ def _fault_path(kind: type[Section], resolved: Raw) -> str | None:
     return None
 
 
-def _with_price_file(settings: Settings) -> Settings:
+def _with_price_file(settings: Settings, origins: Origins) -> Settings:
     if settings.prices.file is None:
         return settings
-    tree, origins = read_file(Path(settings.prices.file).expanduser())
-    models = _decode(tree, PriceFile, origins).models
+    path = Path(settings.prices.file).expanduser()
+    if not path.is_file():
+        told, hint = (
+            f"prices.file: there is no file {path}",
+            "it is looked for in the working folder",
+        )
+        raise origins.error(("prices", "file"), told, hint=None if path.is_absolute() else hint)
+    tree, places = read_file(path)
+    models = _decode(tree, PriceFile, places).models
     providers = [name for _, name, _ in settings.named_providers()]
-    check_prices(models, ("models",), providers, origins)
+    check_prices(models, ("models",), providers, places)
     # Where several fit a model the first counts: those of the configuration itself.
     own = settings.prices.models
     further = {name: price for name, price in models.items() if name not in own}

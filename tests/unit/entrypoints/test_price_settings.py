@@ -63,5 +63,6 @@ def test_a_gap_in_the_file_of_prices_is_told_with_the_place_there(tmp_path: Path
 
 
 def test_a_file_of_prices_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot read the file"):
+    with pytest.raises(ConfigurationError, match=r"there is no file .*none\.toml") as refusal:
         load_text(f'{PROVIDER}[prices]\nfile = "{tmp_path}/none.toml"\n', tmp_path)
+    assert refusal.value.where == f"{tmp_path / 'modelmux.toml'}:5:1"
