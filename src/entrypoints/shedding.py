@@ -38,8 +38,9 @@ _LEAST_ROOM = 16
 # How much more or less a turn may let out than the one before it.
 _LESS, _MORE = 0.7, 1.25
 # What a refusal costs of the processor, rather too much: too little would let those who ask again
-# at once take the time of all others. At most so much of a turn is put down to refusals.
-_REFUSAL_S = 60e-6
+# at once take the time of all others, far too much would make turns long. At most so much of a turn
+# is put down to refusals.
+_REFUSAL_S = 45e-6
 _MOST_REFUSING = 0.75
 _WEIGHT = 0.1
 _LARGE_BYTES: Final = 256 * 1024

@@ -194,7 +194,7 @@ async def test_refusals_take_no_time_from_answers_where_others_have_the_processo
     bench.crowd(20)
     for _ in range(5):
         # All of a turn goes into refusing, and takes three times as long as the processor does.
-        for _ in range(300):
+        for _ in range(400):
             bench.shedding.turn_away_whole(CALL)
         bench.busy += 0.02
         bench.now += 0.06
