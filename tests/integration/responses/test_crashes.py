@@ -126,8 +126,12 @@ async def load_until_killed(gateway: ServedGateway, kept: Kept, kill_after_s: fl
         load = Load(http, kept)
         callers = [load.streams] * 3 + [load.wholes] * 2 + [load.chain] * 2
         callers += [load.conversation] * 3 + [load.background]
+        enough = len(kept.responses) + 6
         tasks = [asyncio.create_task(until_gone(caller)) for caller in callers]
         await asyncio.sleep(kill_after_s)
+        async with asyncio.timeout(20):  # a busy machine has acknowledged little by then
+            while len(kept.responses) < enough or not kept.conversations:  # noqa: ASYNC110
+                await asyncio.sleep(random.uniform(0.01, 0.05))
         await asyncio.to_thread(gateway.kill)
         await asyncio.gather(*tasks)
 
