@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +18,13 @@ class Crowd:
 
     def __init__(self, drive: Drive) -> None:
         self._limit_s = drive.seconds + 60
+        # Not a pipe: nobody reads it while the crowd runs, and a long result would fill it.
+        self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed with the result
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.driving"],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=self._told,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -37,13 +40,15 @@ class Crowd:
     def result(self) -> Driven:
         """Wait for the clients and return what they saw."""
         try:
-            told, trouble = self._process.communicate(timeout=self._limit_s)
+            _, trouble = self._process.communicate(timeout=self._limit_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
             raise
         assert self._process.returncode == 0, trouble[-2000:]
-        return Driven(**json.loads(told))
+        with self._told:
+            self._told.seek(0)
+            return Driven(**json.load(self._told))
 
 
 def drive(job: Drive) -> Driven:
