@@ -130,7 +130,7 @@ async def load_until_killed(gateway: ServedGateway, kept: Kept, kill_after_s: fl
         tasks = [asyncio.create_task(until_gone(caller)) for caller in callers]
         await asyncio.sleep(kill_after_s)
         async with asyncio.timeout(20):  # a busy machine has acknowledged little by then
-            while len(kept.responses) < enough or not kept.conversations:  # noqa: ASYNC110
+            while len(kept.responses) < enough or not kept.conversations:  # noqa: ASYNC110  # two lists that callers fill
                 await asyncio.sleep(random.uniform(0.01, 0.05))
         await asyncio.to_thread(gateway.kill)
         await asyncio.gather(*tasks)
