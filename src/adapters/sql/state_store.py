@@ -134,8 +134,9 @@ class SqlStateStore(StateStore):
             oldest=oldest,
             stale=now - self._unnoted_s,
         )
+        noting = bool(self._notes)  # they may be done while this reads what was before them
         found = await self._database.read(read)
-        if not found.records and self._notes:
+        if not found.records and noting:
             # It may be over its time only because a use of it is about to be written down.
             await self._noted()
             found = await self._database.read(read)
