@@ -1,5 +1,6 @@
 """Limits of a running gateway: what callers are told, over workers, and when clients leave."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -68,9 +69,17 @@ def gateway(
 
 
 # No connection is kept, so that every worker has its share.
-CLIENT: Final = httpx.Client(
-    trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
-)
+_OF_THREAD: Final = threading.local()
+
+
+def _client() -> httpx.Client:
+    """Return this thread's own: one that is shared now and then closes what another reads."""
+    if not hasattr(_OF_THREAD, "client"):
+        _OF_THREAD.client = httpx.Client(
+            trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+    client: httpx.Client = _OF_THREAD.client
+    return client
 
 
 def body(model: str = "demo", **changes: object) -> dict[str, object]:
@@ -80,7 +89,7 @@ def body(model: str = "demo", **changes: object) -> dict[str, object]:
 
 def ask(gateway: ServedGateway, key: str, path: str = CHAT, model: str = "demo") -> httpx.Response:
     headers = {"x-api-key": KEYS[key]}
-    return CLIENT.post(f"{gateway.url}{path}", json=body(model), headers=headers)
+    return _client().post(f"{gateway.url}{path}", json=body(model), headers=headers)
 
 
 def test_over_workers_a_key_has_its_requests_and_no_more_and_is_told(
@@ -135,7 +144,7 @@ def test_who_leaves_frees_its_place(gateway: ServedGateway) -> None:
         stream=True, max_tokens=4000, messages=[{"role": "user", "content": "word " * 4000}]
     )
     headers = {"x-api-key": KEYS["NARROW_KEY"]}
-    with CLIENT.stream("POST", f"{gateway.url}{CHAT}", json=long, headers=headers) as running:
+    with _client().stream("POST", f"{gateway.url}{CHAT}", json=long, headers=headers) as running:
         assert running.status_code == 200
         pieces = running.iter_bytes()  # which closes the connection when it is let go
         next(pieces)
@@ -163,6 +172,6 @@ def test_where_a_route_asks_all_wait_and_all_are_answered(gateway: ServedGateway
 
 
 def test_refusals_and_waits_are_counted(gateway: ServedGateway) -> None:
-    page = CLIENT.get(f"{gateway.url}/metrics", headers={"x-api-key": KEYS["PACED_KEY"]}).text
+    page = _client().get(f"{gateway.url}/metrics", headers={"x-api-key": KEYS["PACED_KEY"]}).text
     lines = [line for line in page.splitlines() if "limit" in line and not line.startswith("#")]
     assert any('"refused"' in line and '"requests"' in line for line in lines), lines
