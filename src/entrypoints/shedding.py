@@ -12,10 +12,7 @@ could give some back. What runs is never ended; health and metrics are always an
 """
 
 import asyncio
-import itertools
 import logging
-import random
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -23,12 +20,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..application.ports import Event, Observer
-from ..domain.errors import Overloaded
-from .errors import describe
 from .loop_lag import LoopLag
 from .memory_use import MemoryUse
-from .messages.style import ANTHROPIC, style_of
-from .wire_style import OPENAI, WireStyle
+from .messages.style import style_of
+from .shed_answers import ShedAnswers, overloaded, plain_call
 
 _log = logging.getLogger("modelmux.overload")
 
@@ -47,22 +42,7 @@ _LARGE_BYTES: Final = 256 * 1024
 _NEARLY_FULL = 0.9
 _FULL = 1.0
 _TICKS_A_LOOK = 10
-_RETRY_AFTER_S = 1.0
-_ID: Final = b"shed_%010d"  # always as long, so that the length of an answer is
-# So many answers are made, each with a wait of its own.
-_VARIANTS = 8
 _SHED_PREFIX: Final = "/v1/"
-_CALL: Final = b"POST /v1/"
-_MESSAGES: Final = b"post /v1/messages"
-_HEAD_BYTES: Final = 8192  # a larger head is looked at by others
-_PLAIN: Final = re.compile(
-    rb"post /v1/[!-~]+ http/1\.1\r\n(?:[-!#$%&'*+.^_`|~0-9a-z]+:[^\r\n\0]*\r\n)*+"
-)
-# What tells where a request ends, and what becomes of its connection.
-_TELLING: Final = re.compile(
-    rb"\r\n(host|content-length|connection|transfer-encoding|expect|upgrade): *([^\r]*)"
-)
-_USUAL: Final = frozenset({b"host", b"content-length", b"connection"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +61,9 @@ class Shedding:
     """
 
     __slots__ = (
-        "_a_second", "_a_turn", "_begun", "_busy", "_busy_s", "_came", "_fresh", "_full", "_lag",
-        "_looks", "_memory", "_monotonic", "_numbers", "_observer", "_pumped_at", "_refused",
-        "_room", "_templates", "_terms", "_turn", "_turned_away", "running",
+        "_a_second", "_a_turn", "_answers", "_begun", "_busy", "_busy_s", "_came", "_fresh",
+        "_full", "_lag", "_looks", "_memory", "_monotonic", "_observer", "_pumped_at", "_refused",
+        "_room", "_terms", "_turn", "_turned_away", "running",
     )  # fmt: skip
 
     def __init__(
@@ -114,8 +94,7 @@ class Shedding:
         self._full = 0.0
         self._looks = 0
         self._refused = 0
-        self._numbers = itertools.count(1)
-        self._templates: dict[tuple[bool, str, int], tuple[bytes, ...]] = {}
+        self._answers = ShedAnswers()
 
     @property
     def waiting(self) -> int:
@@ -152,7 +131,7 @@ class Shedding:
         self._fresh = False
         if self._full >= _NEARLY_FULL and self._has_no_room(headers):
             self._refuse("memory")
-            raise _overloaded("memory")
+            raise overloaded("memory")
         # Another server tells nothing of the heads it reads: there time is not looked at.
         if not self._room and (
             self._turn is None
@@ -177,7 +156,7 @@ class Shedding:
         self._turned_away += 1
         self._refuse("connections" if crowded else "lag")
         what = "connections" if crowded else "time"
-        return self._answer(style_of(scope), what, closes=crowded), crowded
+        return self._answers.answer(style_of(scope), what, closes=crowded), crowded
 
     def turn_away_whole(self, data: bytes) -> bytes | None:
         """Return the answer to what a connection brought, if that is one call and all of it.
@@ -185,16 +164,12 @@ class Shedding:
         What is in any way odd goes the way of all others: nothing here may read a length that
         the parser, or a proxy before us, would read otherwise.
         """
-        if not data.startswith(_CALL):
-            return None
-        ends = data.find(b"\r\n\r\n", 0, _HEAD_BYTES)
-        head = data[: ends + 2].lower()
-        if ends < 0 or not _is_plain(head, len(data) - ends - 4):
+        style = plain_call(data)
+        if style is None:
             return None
         self._turned_away += 1
         self._refuse("lag")
-        messages = head.startswith(_MESSAGES) or b"\r\nanthropic-version:" in head
-        return self._answer(ANTHROPIC if messages else OPENAI, "time", closes=False)
+        return self._answers.answer(style, "time", closes=False)
 
     def _wait(self) -> "asyncio.Future[None]":
         """Return a place in the room.
@@ -211,7 +186,7 @@ class Shedding:
             loop.call_soon(self._pump, loop)
         elif self.is_full:
             self._refuse("lag")
-            raise _overloaded("time")
+            raise overloaded("time")
         place: asyncio.Future[None] = loop.create_future()
         self._room.append(place)
         return place
@@ -268,56 +243,11 @@ class Shedding:
         self._refused += 1
         self._observer.count(Event.SHED, reason)
 
-    def _answer(self, style: WireStyle, what: str, *, closes: bool) -> bytes:
-        number = next(self._numbers)
-        key = (style.named_key_first, what, number % _VARIANTS)
-        parts = self._templates.get(key)
-        if parts is None:
-            parts = self._templates[key] = _template(style, what, closes=closes)
-        return (_ID % number).join(parts)
-
 
 def _is_call(scope: Mapping[str, Any]) -> bool:
     """Return whether this is a call of a model, or as dear as one; health and metrics are not."""
     path: str = scope["path"]
     return scope["method"] == "POST" and path.startswith(_SHED_PREFIX)
-
-
-def _is_plain(head: bytes, body_bytes: int) -> bool:
-    """Return whether a head, in small letters, says so much body and nothing unusual."""
-    if _PLAIN.fullmatch(head) is None:
-        return False
-    found = _TELLING.findall(head)
-    told = dict(found)
-    return (
-        len(told) == len(found)
-        and told.keys() <= _USUAL
-        and b"host" in told
-        and told.get(b"content-length") == b"%d" % body_bytes
-        and told.get(b"connection", b"keep-alive") == b"keep-alive"
-    )
-
-
-def _template(style: WireStyle, what: str, *, closes: bool) -> tuple[bytes, ...]:
-    """Return an answer but for its id: what stands before it, between and after."""
-    refusal = describe(_overloaded(what))
-    mark = _ID % 0
-    body = style.encode_refusal(refusal, mark.decode())
-    headers = [(b"x-request-id", mark), (b"content-type", b"application/json"), *refusal.headers]
-    headers.append((b"content-length", b"%d" % len(body)))
-    if closes:
-        headers.append((b"connection", b"close"))
-    head = b"".join(b"%b: %b\r\n" % header for header in headers)
-    whole = b"HTTP/1.1 %d Overloaded\r\n%b\r\n%b" % (style.status_of(refusal), head, body)
-    return tuple(whole.split(mark))
-
-
-def _overloaded(what: str) -> Overloaded:
-    # Not all at the same moment again.
-    again_s = _RETRY_AFTER_S * random.uniform(0.5, 1.5)  # noqa: S311  # nobody may not guess it
-    return Overloaded(
-        f"The gateway has more calls than it has {what} for; try again.", retry_after_s=again_s
-    )
 
 
 def _none() -> int:
